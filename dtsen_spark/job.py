@@ -1,0 +1,144 @@
+"""What a stage gets: the session, the lake with its build, the configuration, the ledger."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import privacy, tables
+from dtsen_spark.config import Config
+from dtsen_spark.contract import TableContract
+from dtsen_spark.errors import UsageError
+from dtsen_spark.lake import Lake, Written
+from dtsen_spark.ledger import Ledger
+
+_QUARTER = re.compile(r"(\d{4})Q([1-4])")
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_MONTHS_IN_QUARTER = 3
+_DECEMBER = 12
+
+
+@dataclass(frozen=True)
+class Period:
+    """A quarter (``2026Q1``) or a month (``2026-02``).
+
+    Attributes:
+        text: As written.
+        year: Year.
+        last_month: Its last month, 1 to 12.
+        is_quarter: Whether the nation is re-ranked.
+    """
+
+    text: str
+    year: int
+    last_month: int
+    is_quarter: bool
+
+    @classmethod
+    def parse(cls, text: str) -> "Period":
+        """Parse a period.
+
+        Args:
+            text: ``YYYYQn`` or ``YYYY-MM``.
+
+        Raises:
+            UsageError: It is neither.
+        """
+        if found := _QUARTER.fullmatch(text):
+            return cls(text, int(found[1]), int(found[2]) * _MONTHS_IN_QUARTER, is_quarter=True)
+        if found := _MONTH.fullmatch(text):
+            return cls(text, int(found[1]), int(found[2]), is_quarter=False)
+        message = f"--period {text}: write a quarter such as 2026Q1 or a month such as 2026-02"
+        raise UsageError(message)
+
+    @property
+    def last_day(self) -> date:
+        """Last day of the period: batches up to it are taken, ages are of it."""
+        if self.last_month == _DECEMBER:
+            return date(self.year, _DECEMBER, 31)
+        return date(self.year, self.last_month + 1, 1) - timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of one release, as a stage sees it.
+
+    Attributes:
+        spark: The session.
+        config: The configuration.
+        lake: The lake.
+        landing: Root of the deliveries.
+        period: Period of the release.
+        release_id: Release that is being made.
+        previous_release: Last published release, if any.
+        ledger: Accounts and figures of this run.
+        outputs: What the stage wrote so far, by table path; the pipeline keeps it with the stage.
+    """
+
+    spark: SparkSession
+    config: Config
+    lake: Lake
+    landing: Path
+    period: Period
+    release_id: str
+    previous_release: str | None
+    ledger: Ledger
+    outputs: dict[str, Written]
+
+    def read(self, table: TableContract) -> DataFrame:
+        """Read a table of the build."""
+        return self.lake.read(table, build=self.release_id)
+
+    def has(self, table: TableContract) -> bool:
+        """Say whether the build has a table."""
+        return self.lake.exists(table, build=self.release_id)
+
+    def published(self, table: TableContract) -> DataFrame | None:
+        """Read a table of the last published release; None where nothing was published."""
+        if self.previous_release is None or not self.lake.exists(table):
+            return None
+        return self.lake.read(table)
+
+    def write(self, table: TableContract, df: DataFrame) -> Written:
+        """Write a table of the build; a published table gets its period and release id here.
+
+        Args:
+            table: The contract.
+            df: The rows; ``period`` and ``release_id`` need not be there.
+
+        Returns:
+            Rows, content hash, version.
+        """
+        names = set(table.columns)
+        if c.PERIOD in names:
+            df = df.withColumn(c.PERIOD, F.lit(self.period.text))
+        if c.RELEASE_ID in names:
+            df = df.withColumn(c.RELEASE_ID, F.lit(self.release_id))
+        written = self.lake.write(table, df, build=self.release_id)
+        self.outputs[table.path] = written
+        return written
+
+    def write_metrics(self, stage: str, df: DataFrame) -> None:
+        """Replace this release's figures by frame of one stage in ``ops/dq_metric``.
+
+        Args:
+            stage: Stage of the pipeline.
+            df: One row for each figure: metric, subject, rule, region_code, value (double), severity.
+        """
+        figures = (
+            df.withColumn(c.STAGE, F.lit(stage))
+            .withColumn(c.RELEASE_ID, F.lit(self.release_id))
+            .withColumn(c.PERIOD, F.lit(self.period.text))
+            .withColumn(c.RECORDED_AT, F.current_timestamp())
+        )
+        self.lake.write(
+            tables.DQ_METRIC, figures, slice_values={c.RELEASE_ID: self.release_id, c.STAGE: stage}
+        )
+
+    def id_key(self) -> bytes:
+        """Return the key of opaque ids."""
+        return privacy.id_key(self.lake.root, self.config.privacy.key_file)

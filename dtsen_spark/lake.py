@@ -1,0 +1,228 @@
+"""The only module that speaks Delta: read, replace a slice, append, publish, restore.
+
+Layout under the root: ``<layer>/<name>`` holds published rows (and bronze, quarantine, ops, models);
+``build/<release_id>/<layer>/<name>`` holds a release that is being made.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from delta.tables import DeltaTable
+from filelock import FileLock, Timeout
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark.contract import TableContract
+from dtsen_spark.errors import ContractError, LakeError, LakeLockedError
+
+_BUILD: Final = "build"
+_LOCK_FILE: Final = ".lock"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write left: counted while it was written, not afterwards.
+
+    Attributes:
+        rows: Rows of the written frame.
+        content_hash: Sum of the row hashes over the contract's content columns.
+        version: Delta version of the write.
+    """
+
+    rows: int
+    content_hash: str
+    version: int
+
+
+@contextmanager
+def hold(root: Path) -> Iterator[None]:
+    """Hold the lake: one writer at a time.
+
+    The lock is the operating system's, so that of a process that died is free at once.
+
+    Args:
+        root: Root of the lake; made if it is not there.
+
+    Raises:
+        LakeLockedError: Another run holds it.
+        LakeError: The lake cannot be written.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(root / _LOCK_FILE)
+        lock.acquire(timeout=0)
+    except Timeout:
+        message = f"{root}: another run holds this lake; wait for it to end, or use another --lake"
+        raise LakeLockedError(message) from None
+    except OSError as error:
+        message = f"{root}: the lake cannot be written ({error.strerror})"
+        raise LakeError(message) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class Lake:
+    """A lake of Delta tables under one root."""
+
+    def __init__(self, spark: SparkSession, root: Path) -> None:
+        """Open a lake.
+
+        Args:
+            spark: The session.
+            root: Root folder; need not exist yet.
+        """
+        self.spark = spark
+        self.root = root.absolute()
+
+    def path(self, table: TableContract, build: str | None = None) -> Path:
+        """Return the folder of a table: published, or in the build of a release."""
+        base = self.root / _BUILD / build if build else self.root
+        return base / table.layer / table.name
+
+    def scratch(self, build: str) -> Path:
+        """Return the folder for intermediate files of a build; ``drop_scratch`` deletes it."""
+        return self.root / _BUILD / build / "_scratch"
+
+    def drop_scratch(self, build: str) -> None:
+        """Delete the intermediate files of a build."""
+        shutil.rmtree(self.scratch(build), ignore_errors=True)
+
+    def exists(self, table: TableContract, build: str | None = None) -> bool:
+        """Say whether a table has been written."""
+        return (self.path(table, build) / "_delta_log").is_dir()
+
+    def read(self, table: TableContract, build: str | None = None, version: int | None = None) -> DataFrame:
+        """Read a table under its contract.
+
+        Args:
+            table: The contract.
+            build: Release whose build is read; None = the published table.
+            version: Delta version; None = the newest.
+
+        Returns:
+            One row for each stored row, in the contract's columns.
+
+        Raises:
+            LakeError: The table is not there.
+        """
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        path = self.path(table, build)
+        if not self.exists(table, build):
+            message = f"{path}: no such table; run the stage that makes it first"
+            raise LakeError(message)
+        return table.conform(reader.load(str(path)))
+
+    def empty(self, table: TableContract) -> DataFrame:
+        """Return a frame of no rows under a contract."""
+        return self.spark.createDataFrame([], table.schema)
+
+    def write(
+        self,
+        table: TableContract,
+        df: DataFrame,
+        *,
+        build: str | None = None,
+        slice_values: Mapping[str, str] | None = None,
+    ) -> Written:
+        """Replace a table, or one slice of it; a repeat gives the same table.
+
+        Rows, content hash and nulls in required columns are counted while the frame is written.
+
+        Args:
+            table: The contract; the frame is made to conform.
+            df: The rows.
+            build: Release whose build is written; None = the published place.
+            slice_values: Value of each ``slice_by`` column; every row must have them. None = the whole table.
+
+        Returns:
+            Rows, content hash, Delta version.
+
+        Raises:
+            ContractError: The frame breaks the contract, or a required column holds nulls.
+        """
+        # A table's first write always makes the whole table: replaceWhere needs one that is there.
+        condition = " AND ".join(f"{name} = '{value}'" for name, value in sorted((slice_values or {}).items()))
+        path = self.path(table, build)
+        observation = Observation()
+        observed = self._observed(table, table.conform(df), observation)
+        writer = observed.write.format("delta").mode("overwrite")
+        if condition and self.exists(table, build):
+            writer = writer.option("replaceWhere", condition)
+        else:
+            writer = writer.option("overwriteSchema", "true")
+        if partitions := [name for name in table.slice_by if slice_values]:
+            writer = writer.partitionBy(*partitions)
+        writer.save(str(path))
+        return self._written(table, path, observation.get)
+
+    def append(self, table: TableContract, df: DataFrame, *, build: str | None = None) -> Written:
+        """Append rows to a table.
+
+        Args:
+            table: The contract; the frame is made to conform.
+            df: The rows.
+            build: Release whose build is written; None = the published place.
+
+        Returns:
+            Rows and content hash of the appended rows, Delta version.
+
+        Raises:
+            ContractError: The frame breaks the contract, or a required column holds nulls.
+        """
+        path = self.path(table, build)
+        observation = Observation()
+        observed = self._observed(table, table.conform(df), observation)
+        observed.write.format("delta").mode("append").save(str(path))
+        return self._written(table, path, observation.get)
+
+    def append_rows(self, table: TableContract, rows: list[dict[str, Any]]) -> None:
+        """Append a few driver-side rows to a table, such as a run's accounts; absent columns are null."""
+        if not rows:
+            return
+        ordered = [tuple(row.get(name) for name in table.columns) for row in rows]
+        df = self.spark.createDataFrame(ordered, table.schema).coalesce(1)
+        table.conform(df).write.format("delta").mode("append").save(str(self.path(table)))
+
+    def version(self, table: TableContract) -> int:
+        """Return the newest Delta version of a published table, -1 where there is none."""
+        return self._version(self.path(table)) if self.exists(table) else -1
+
+    def restore(self, table: TableContract, version: int) -> None:
+        """Put a published table back to an earlier Delta version."""
+        if self.version(table) != version:
+            DeltaTable.forPath(self.spark, str(self.path(table))).restoreToVersion(version)
+
+    def _observed(self, table: TableContract, df: DataFrame, observation: Observation) -> DataFrame:
+        # Decimal, not long: a sum of 64-bit hashes passes 64 bits at a few rows.
+        digest = F.coalesce(F.sum(table.row_hash().cast("decimal(38,0)")), F.lit(0).cast("decimal(38,0)"))
+        nulls = [F.count_if(F.col(f.name).isNull()).alias(f"null_{f.name}") for f in table.fields if f.required]
+        return df.observe(observation, F.count(F.lit(1)).alias(c.ROWS), digest.alias(c.CONTENT_HASH), *nulls)
+
+    def _written(self, table: TableContract, path: Path, counted: Mapping[str, Any]) -> Written:
+        broken = [
+            f"{f.name}: {counted[f'null_{f.name}']:,} nulls"
+            for f in table.fields
+            if f.required and counted[f"null_{f.name}"]
+        ]
+        if broken:
+            message = f"{table.path}: required columns hold nulls ({'; '.join(broken)})"
+            raise ContractError(message)
+        return Written(int(counted[c.ROWS]), str(counted[c.CONTENT_HASH]), self._version(path))
+
+    def _version(self, path: Path) -> int:
+        try:
+            row = DeltaTable.forPath(self.spark, str(path)).history(1).select("version").first()
+        except AnalysisException as error:
+            message = f"{path}: not a readable Delta table"
+            raise LakeError(message) from error
+        return int(row["version"]) if row else -1

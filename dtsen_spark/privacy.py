@@ -1,0 +1,103 @@
+"""Keyed ids and the key they hang on.
+
+The key enters Spark only as columns of a one-row frame: a literal would stand in plans and event logs.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+import structlog
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import BinaryType, StructField, StructType
+
+from dtsen_spark.errors import ConfigError
+
+log = structlog.get_logger(__name__)
+
+_KEY_BYTES: Final = 32
+_BLOCK_BYTES: Final = 64  # block size of SHA-256, RFC 2104
+_INNER: Final = "_id_key_inner"
+_OUTER: Final = "_id_key_outer"
+_ID_HEX_DIGITS: Final = 24  # 96 bits: among 3e8 persons the chance of one collision is below 1e-12
+ID_KEY_VARIABLE: Final = "DTSEN_ID_KEY"
+
+
+def id_key(lake: Path, key_file: str = "") -> bytes:
+    """Return the key of all opaque ids, making one in the lake where there is none.
+
+    Args:
+        lake: Root of the lake.
+        key_file: File that the configuration names; empty = ``<lake>/.keys/id.key``.
+
+    Returns:
+        32 bytes.
+
+    Raises:
+        ConfigError: The key is not 64 hex digits, its file can be read by others, or the named file is missing.
+    """
+    if (text := os.environ.get(ID_KEY_VARIABLE)) is not None:
+        return _parse(text, f"environment variable {ID_KEY_VARIABLE}")
+    path = Path(key_file) if key_file else lake / ".keys" / "id.key"
+    if path.exists():
+        if path.stat().st_mode & 0o077:
+            message = f"{path}: the id key can be read by others; run chmod 600 on it"
+            raise ConfigError(message)
+        return _parse(path.read_text(encoding="ascii", errors="replace"), str(path))
+    if key_file:
+        message = f"{path}: no such key file (privacy.key_file)"
+        raise ConfigError(message)
+    return _make(path)
+
+
+def _make(path: Path) -> bytes:
+    # Written under another name first: a key file is whole or not there, even if the process dies here.
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = secrets.token_hex(_KEY_BYTES)
+    half = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(key)
+    half.replace(path)
+    log.warning("made a new id key: keep a copy, without it the ids of this lake cannot be made again", file=str(path))
+    return bytes.fromhex(key)
+
+
+def _parse(text: str, where: str) -> bytes:
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        message = f"{where}: the id key must be {2 * _KEY_BYTES} hex digits"
+        raise ConfigError(message)
+    return key
+
+
+def with_opaque_id(df: DataFrame, key: bytes, message: Column, name: str, prefix: str) -> DataFrame:
+    """Add an opaque id: HMAC-SHA-256 (RFC 2104) of a message under the id key, composed from ``sha2``.
+
+    Args:
+        df: Any frame.
+        key: The id key.
+        message: String column to hash, not null; say the kind of thing in it, so that a person and a family differ.
+        name: Column to add.
+        prefix: One letter in front of the id: P person, F family.
+
+    Returns:
+        ``df`` with ``name``; the same rows. The one-row key frame is joined by broadcast (1 : n).
+    """
+    padded = key.ljust(_BLOCK_BYTES, b"\0")
+    pads = (bytearray(byte ^ 0x36 for byte in padded), bytearray(byte ^ 0x5C for byte in padded))
+    keyed = df.crossJoin(F.broadcast(_one_row(df.sparkSession, pads)))
+    inner = F.unhex(F.sha2(F.concat(F.col(_INNER), message.cast("binary")), 256))
+    digest = F.sha2(F.concat(F.col(_OUTER), inner), 256)
+    return keyed.withColumn(
+        name, F.concat(F.lit(prefix), F.upper(F.substring(digest, 1, _ID_HEX_DIGITS)))
+    ).drop(_INNER, _OUTER)
+
+
+def _one_row(spark: SparkSession, pads: tuple[bytearray, bytearray]) -> DataFrame:
+    schema = StructType([StructField(_INNER, BinaryType()), StructField(_OUTER, BinaryType())])
+    return spark.createDataFrame([pads], schema)

@@ -1,0 +1,99 @@
+"""The only place that builds a Spark session: local, standalone or under spark-submit."""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from pyspark.sql import SparkSession
+
+from dtsen_spark.config import Config, conf_dir
+from dtsen_spark.errors import UsageError
+
+JARS_VARIABLE: Final = "DTSEN_JARS"
+DRIVER_MEMORY_VARIABLE: Final = "DTSEN_DRIVER_MEMORY"
+
+# Properties that a result depends on or that a trap taught us; the reason stands beside each.
+_FIXED: Final[dict[str, str]] = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    # Constraint propagation explodes over Splink's nested CASE columns: the driver hangs in Catalyst.
+    "spark.sql.constraintPropagation.enabled": "false",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.adaptive.skewJoin.enabled": "true",
+    # Published tables stay at Delta reader version 1, so that every reader can read them.
+    "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
+    "spark.databricks.delta.properties.defaults.checkpointPolicy": "classic",
+    # A table's first files would otherwise be listed by a Spark job of 50 tasks at each read.
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
+    "spark.sql.shuffledHashJoinFactor": "2",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.parquet.compression.codec": "zstd",
+    # Expressions in an exception or an event log would print data that a plan has folded into literals.
+    "spark.sql.maxMetadataStringLength": "0",
+}
+
+
+def jars_dir() -> Path:
+    """Return the folder of the locked jars: ``DTSEN_JARS``, or ``jars/`` beside ``conf/``."""
+    named = os.environ.get(JARS_VARIABLE)
+    return Path(named) if named else conf_dir().parent / "jars"
+
+
+def jars() -> list[Path]:
+    """Return the jars that a session needs: Delta from the jars folder, similarity functions from Splink's wheel.
+
+    Raises:
+        UsageError: The jars folder is missing or empty.
+    """
+    delta = sorted(jars_dir().glob("delta-*.jar"))
+    if not delta:
+        message = f"{jars_dir()}: no Delta jars; run 'make setup', or name their folder in {JARS_VARIABLE}"
+        raise UsageError(message)
+    similarity = sorted(Path(str(files("splink"))).glob("internals/files/spark_jars/*_spark4*.jar"))[-1:]
+    return delta + similarity
+
+
+def start(config: Config, app_name: str) -> SparkSession:
+    """Start the session of this process, or return the one that runs.
+
+    Under ``spark-submit`` the master, memory, cores and jars come from the submit command; here only the
+    properties that results depend on are set.
+
+    Args:
+        config: The configuration.
+        app_name: Name in Spark's UI.
+
+    Returns:
+        The session.
+
+    Raises:
+        UsageError: The jars are missing.
+    """
+    builder = SparkSession.builder.appName(app_name)
+    for key, value in _FIXED.items():
+        builder = builder.config(key, value)
+    builder = builder.config("spark.sql.shuffle.partitions", str(config.spark.shuffle_partitions))
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        paths = [str(path) for path in jars()]
+        memory = os.environ.get(DRIVER_MEMORY_VARIABLE, config.spark.driver_memory)
+        log4j = (conf_dir() / "spark" / "log4j2.properties").as_uri()
+        builder = (
+            builder.master(config.spark.master or "local[*]")
+            .config("spark.jars", ",".join(paths))
+            .config("spark.driver.extraClassPath", os.pathsep.join(paths))
+            .config("spark.driver.memory", memory)
+            .config("spark.executor.memory", config.spark.executor_memory)
+            .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={log4j}")
+            .config("spark.ui.enabled", str(config.spark.ui).lower())
+        )
+        if config.spark.event_log_dir:
+            builder = builder.config("spark.eventLog.enabled", "true").config(
+                "spark.eventLog.dir", config.spark.event_log_dir
+            )
+    for key, value in config.spark.options.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()

@@ -1,0 +1,852 @@
+"""Every table's contract in dataflow order: the data dictionary, and the comments that BI users see.
+
+``LANDING`` is the contract with those who deliver (all columns text); the rest are our Delta tables.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from dtsen_spark import columns as c
+from dtsen_spark.contract import TableContract, fields
+
+
+@dataclass(frozen=True)
+class LandingTable:
+    """One table of the landing zone (landing contract, section 2).
+
+    Attributes:
+        source: Delivering source.
+        table: Table of the source.
+        one_row_is: The grain in one phrase.
+        key: Native key columns.
+        columns: Every column, in the order of the contract.
+        optional: Columns that a header may lack; read as null.
+        required: The first run needs a delivery of the table.
+        parent: Table and column of ours that must hold the family or household row, for members.
+    """
+
+    source: str
+    table: str
+    one_row_is: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    optional: frozenset[str] = frozenset()
+    required: bool = False
+    parent: tuple[str, str] | None = None
+
+    @property
+    def path(self) -> str:
+        """Folder under the landing root."""
+        return f"{self.source}/{self.table}"
+
+    @property
+    def table_name(self) -> str:
+        """Name of the bronze and quarantine tables."""
+        return f"{self.source}_{self.table}"
+
+
+def _landing(
+    path: str,
+    one_row_is: str,
+    columns: str,
+    *,
+    key: str,
+    required: bool = False,
+    parent: tuple[str, str] | None = None,
+) -> LandingTable:
+    # A trailing ? marks a column that a header may lack, as in the landing contract.
+    source, table = path.split("/")
+    names = columns.split()
+    return LandingTable(
+        source=source,
+        table=table,
+        one_row_is=one_row_is,
+        key=tuple(key.split()),
+        columns=tuple(name.rstrip("?") for name in names),
+        optional=frozenset(name.rstrip("?") for name in names if name.endswith("?")),
+        required=required,
+        parent=parent,
+    )
+
+
+_REGSOSEK_HOUSING: Final = "r301a r301b r302 r303 r304 r305 r306a r306b r307a r307b r308 r309a r309b r310"
+_REGSOSEK_ASSETS: Final = (
+    "r502a r502b r502c r502d r502e r502f r502g r502h r502i r502j r502k r502l r502m r502n "
+    "r503a r503b r504a r504b r504c r504d r504e r505 r506"
+)
+
+_LANDING: Final = (
+    _landing(
+        "dukcapil/penduduk",
+        "registered resident",
+        "nik no_kk nama jenis_kelamin tempat_lahir tanggal_lahir shdk status_kawin pendidikan pekerjaan nama_ibu? nik_ibu? "
+        "nama_ayah? nik_ayah? alamat rt rw kode_wilayah status tanggal_status?",
+        key="nik",
+        required=True,
+    ),
+    _landing(
+        "dtks/rumah_tangga",
+        "household",
+        "id_rt no_kk? kode_wilayah alamat status_rumah luas_lantai lantai dinding dinding_kondisi atap atap_kondisi "
+        "air_minum penerangan daya bahan_bakar fas_bab kloset tinja kamar_tidur ada_gas ada_kulkas ada_ac ada_pemanas "
+        "ada_telepon ada_tv ada_emas ada_laptop ada_sepeda ada_motor ada_mobil ada_perahu ada_motor_tempel lahan "
+        "rumah_lain jml_sapi jml_kerbau jml_kuda jml_babi jml_kambing",
+        key="id_rt",
+        required=True,
+    ),
+    _landing(
+        "dtks/anggota",
+        "household member",
+        "id_art id_rt nik? no_kk? nama jenis_kelamin tempat_lahir? tanggal_lahir nama_ibu? hub_krt status_kawin "
+        "pendidikan sekolah bekerja status_kerja cacat penyakit_kronis hamil",
+        key="id_art",
+        required=True,
+        parent=("dtks/rumah_tangga", "id_rt"),
+    ),
+    _landing(
+        "regsosek/keluarga",
+        "family (by KK)",
+        f"id_keluarga no_kk? kode_desa_bps sls alamat r115 r205 {_REGSOSEK_HOUSING} {_REGSOSEK_ASSETS}",
+        key="id_keluarga",
+        required=True,
+    ),
+    _landing(
+        "regsosek/anggota",
+        "family member",
+        "id_anggota id_keluarga nik? nama r404 r405 tgl_lahir bln_lahir thn_lahir r408 r409 r410 r411 r412 r413 r414 "
+        "r416a r416b r417 r418 r419 r420 r425 r427 r428a r428b r428c r428d r428e r428f r428g r428h r428i r428j r429 "
+        "r430 r431a r431f",
+        key="id_anggota",
+        required=True,
+        parent=("regsosek/keluarga", "id_keluarga"),
+    ),
+    _landing(
+        "p3ke/keluarga",
+        "BKKBN family",
+        "id_keluarga kode_wilayah alamat status_rumah lantai dinding atap air_minum penerangan bahan_bakar jamban",
+        key="id_keluarga",
+        required=True,
+    ),
+    _landing(
+        "p3ke/individu",
+        "family member",
+        "id_individu id_keluarga nik? nama jenis_kelamin tanggal_lahir hub status_kawin pendidikan pekerjaan jkn "
+        "keberadaan",
+        key="id_individu",
+        required=True,
+        parent=("p3ke/keluarga", "id_keluarga"),
+    ),
+    _landing(
+        "susenas/rumah_tangga",
+        "surveyed household",
+        f"id_ruta kode_kab_bps klasifikasi penimbang jml_art pengeluaran_per_kapita {_REGSOSEK_HOUSING} {_REGSOSEK_ASSETS}",
+        key="id_ruta",
+        required=True,
+    ),
+    _landing(
+        "susenas/anggota",
+        "member of a surveyed household",
+        "id_art_ruta id_ruta r405 umur r408 r409 r412 r413 r414 r416a r417 r418 r428a r428b r428c r428d r428e r428f "
+        "r428g r428h r428i r430",
+        key="id_art_ruta",
+        required=True,
+        parent=("susenas/rumah_tangga", "id_ruta"),
+    ),
+    _landing("pln/pelanggan", "power customer", "id_pelanggan nik? no_kk? daya kwh_bulan", key="id_pelanggan"),
+    _landing("bpjstk/peserta", "employment-insurance member", "nik segmen upah aktif", key="nik"),
+    _landing("bpjskes/peserta", "health-insurance member", "nik segmen aktif kronis", key="nik"),
+    _landing("pegawai/daftar", "person on a state pay-roll or in village office", "nik jenis", key="nik"),
+    _landing("program/penerima", "current beneficiary", "program nik no_kk sejak", key="program nik"),
+    _landing(
+        "usulan/tiket",
+        "objection, correction or proposal",
+        "ticket_id submitted_at channel kind subject_nik? subject_no_kk? reporter_nik? kode_wilayah reason evidence changes",
+        key="ticket_id",
+    ),
+    _landing(
+        "usulan/peristiwa",
+        "event of a ticket",
+        "ticket_id seq at actor_role action note? document_sha256?",
+        key="ticket_id seq",
+    ),
+    _landing(
+        "label/pasangan",
+        "what a person decided on two records",
+        "record_id_l record_id_r label by at",
+        key="record_id_l record_id_r",
+    ),
+    _landing(
+        "program/tanggapan",
+        "a program's answer to its hand-over file",
+        "program release_id unit_id status reason? amount_idr? at",
+        key="program release_id unit_id",
+    ),
+    _landing(
+        "verifikasi/hasil",
+        "field-check result",
+        "assignment_id family_id visited_at officer_id outcome changes photos lat? lon?",
+        key="assignment_id",
+    ),
+)
+LANDING: Final[dict[str, LandingTable]] = {table.path: table for table in _LANDING}
+
+# Sources whose person records make up `linkage/membership`, in order of trust.
+PERSON_SOURCES: Final = ("dukcapil", "regsosek", "dtks", "p3ke")
+
+_PERSON_INDICATORS: Final = (
+    c.EDUCATION,
+    c.SCHOOL_LEVEL,
+    c.IN_SCHOOL,
+    c.WORKING,
+    c.EMPLOYMENT_STATUS,
+    c.OCCUPATION,
+    c.HAS_BUSINESS,
+    c.DISABILITY,
+    c.CHRONIC,
+    c.PREGNANT,
+    c.HAS_ID_DOCUMENT,
+    c.HEALTH_COVER,
+    c.EMPLOYMENT_COVER,
+    c.STUNTED,
+)
+
+HOUSING: Final = (
+    c.TENURE,
+    c.FLOOR_AREA_M2,
+    c.FLOOR,
+    c.WALL,
+    c.ROOF,
+    c.WATER,
+    c.LIGHTING,
+    c.POWER,
+    c.COOKING_FUEL,
+    c.TOILET,
+    c.CLOSET,
+    c.SEWAGE,
+)
+ASSETS: Final = (
+    c.HAS_GAS_CYLINDER,
+    c.HAS_FRIDGE,
+    c.HAS_AC,
+    c.HAS_WATER_HEATER,
+    c.HAS_TELEPHONE,
+    c.HAS_TV,
+    c.HAS_GOLD,
+    c.HAS_COMPUTER,
+    c.HAS_MOTORCYCLE,
+    c.HAS_BICYCLE,
+    c.HAS_CAR,
+    c.HAS_BOAT,
+    c.HAS_MOTOR_BOAT,
+    c.HAS_SMARTPHONE,
+    c.HAS_LAND,
+    c.HAS_OTHER_HOUSE,
+)
+LIVESTOCK: Final = (c.CATTLE, c.BUFFALO, c.HORSES, c.PIGS, c.GOATS)
+FAMILY_INDICATORS: Final = (*HOUSING, *ASSETS, *LIVESTOCK, c.INTERNET, c.BANK_ACCOUNT)
+
+
+def bronze(table: LandingTable) -> TableContract:
+    """Return the contract of a landing table's bronze table: the rows as delivered, by batch.
+
+    The delivered columns keep their names and are text; they stand between the delivery's own columns.
+    """
+    return TableContract(
+        layer="bronze",
+        name=table.table_name,
+        one_row_is=f"delivered row: {table.one_row_is}",
+        key=(c.BATCH_ID, c.FILE, c.LINE),
+        fields=fields(
+            c.BATCH_ID, c.AS_OF, c.BATCH_MODE, c.OP, c.FILE, c.LINE, c.NATIVE_KEY, c.REASONS, c.EXTRA, c.CORRUPT
+        ),
+        slice_by=(c.BATCH_ID,),
+        text_columns=table.columns,
+    )
+
+
+def quarantine(table: LandingTable) -> TableContract:
+    """Return the contract of a landing table's quarantine: rejected rows with reasons, file and line."""
+    return TableContract(
+        layer="quarantine",
+        name=table.table_name,
+        one_row_is="rejected row",
+        key=(c.BATCH_ID, c.FILE, c.LINE),
+        fields=fields(
+            c.BATCH_ID, c.AS_OF, c.NATIVE_KEY, c.REASONS, c.FILE, c.LINE, c.RAW, c.STATE, c.RELEASE_ID, c.RECORDED_AT
+        ),
+        slice_by=(c.BATCH_ID,),
+    )
+
+
+# --- silver: one meaning -------------------------------------------------------------------------------------------
+PERSON_RECORD: Final = TableContract(
+    layer="silver",
+    name="person_record",
+    one_row_is="person record of dukcapil, dtks, regsosek or p3ke",
+    key=(c.RECORD_ID,),
+    fields=fields(
+        c.RECORD_ID,
+        c.SOURCE,
+        c.FAMILY_RECORD_ID,
+        c.AS_OF,
+        c.BATCH_ID,
+        c.STALE_QUARANTINED,
+        c.PARENT_GONE,
+        c.NIK,
+        c.NIK_GRADE,
+        c.NIK_REASONS,
+        c.NIK_BIRTH_DATE,
+        c.NIK_SEX,
+        c.NIK_REGION,
+        c.NIK_SERIAL,
+        c.NO_KK,
+        c.NAME,
+        c.NAME_NORM,
+        c.NAME_SORTED,
+        c.NAME_TOKENS,
+        c.NAME_PHONETIC,
+        c.TOKEN_COUNT,
+        c.MOTHER_NAME_NORM,
+        c.MOTHER_NIK,
+        c.FATHER_NIK,
+        c.SEX,
+        c.BIRTH_DATE,
+        c.BIRTH_YEAR,
+        c.BIRTH_MONTH,
+        c.BIRTH_DAY,
+        c.BIRTH_HEAPED,
+        c.BIRTH_PLACE,
+        c.REGION_CODE,
+        c.REGION_STATE,
+        c.ADDRESS,
+        c.RELATION,
+        c.MARITAL,
+        c.REGISTRY_STATUS,
+        c.STATUS_DATE,
+        c.PRESENCE,
+        *_PERSON_INDICATORS,
+        required=(c.RECORD_ID, c.SOURCE),
+    ),
+)
+FAMILY_RECORD: Final = TableContract(
+    layer="silver",
+    name="family_record",
+    one_row_is="family or household row of dtks, regsosek or p3ke",
+    key=(c.FAMILY_RECORD_ID,),
+    fields=fields(
+        c.FAMILY_RECORD_ID,
+        c.SOURCE,
+        c.AS_OF,
+        c.BATCH_ID,
+        c.STALE_QUARANTINED,
+        c.NO_KK,
+        c.REGION_CODE,
+        c.REGION_STATE,
+        c.ADDRESS,
+        c.FAMILY_PART,
+        c.PRESENCE,
+        *FAMILY_INDICATORS,
+        required=(c.FAMILY_RECORD_ID, c.SOURCE),
+    ),
+)
+SURVEY_HOUSEHOLD: Final = TableContract(
+    layer="silver",
+    name="survey_household",
+    one_row_is="surveyed household",
+    key=(c.HOUSEHOLD_ID,),
+    fields=fields(
+        c.HOUSEHOLD_ID,
+        c.AS_OF,
+        c.KAB_CODE,
+        c.URBAN,
+        c.WEIGHT,
+        c.MEMBERS,
+        c.EXPENDITURE_PER_CAPITA,
+        *FAMILY_INDICATORS,
+        required=(c.HOUSEHOLD_ID,),
+    ),
+)
+SURVEY_MEMBER: Final = TableContract(
+    layer="silver",
+    name="survey_member",
+    one_row_is="member of a surveyed household",
+    key=(c.RECORD_ID,),
+    fields=fields(
+        c.RECORD_ID,
+        c.HOUSEHOLD_ID,
+        c.SEX,
+        c.AGE,
+        c.MARITAL,
+        c.RELATION,
+        *_PERSON_INDICATORS,
+        required=(c.RECORD_ID, c.HOUSEHOLD_ID),
+    ),
+)
+POWER_CUSTOMER: Final = TableContract(
+    layer="silver",
+    name="power_customer",
+    one_row_is="power customer",
+    key=(c.CUSTOMER_ID,),
+    fields=fields(c.CUSTOMER_ID, c.AS_OF, c.NIK, c.NO_KK, c.POWER_VA, c.KWH_MONTH, required=(c.CUSTOMER_ID,)),
+)
+EMPLOYMENT_INSURANCE: Final = TableContract(
+    layer="silver",
+    name="employment_insurance",
+    one_row_is="employment-insurance member",
+    key=(c.NIK,),
+    fields=fields(c.NIK, c.AS_OF, c.SEGMENT, c.WAGE_IDR_MONTH, c.ACTIVE, required=(c.NIK,)),
+)
+HEALTH_INSURANCE: Final = TableContract(
+    layer="silver",
+    name="health_insurance",
+    one_row_is="health-insurance member",
+    key=(c.NIK,),
+    fields=fields(c.NIK, c.AS_OF, c.SEGMENT, c.ACTIVE, c.CATASTROPHIC, required=(c.NIK,)),
+)
+PAYROLL: Final = TableContract(
+    layer="silver",
+    name="payroll",
+    one_row_is="person on a state pay-roll or in village office",
+    key=(c.NIK,),
+    fields=fields(c.NIK, c.AS_OF, c.PAYROLL_KIND, required=(c.NIK,)),
+)
+RECIPIENT: Final = TableContract(
+    layer="silver",
+    name="recipient",
+    one_row_is="program × current beneficiary",
+    key=(c.PROGRAM, c.NIK),
+    fields=fields(c.PROGRAM, c.NIK, c.NO_KK, c.SINCE, c.AS_OF, required=(c.PROGRAM, c.NIK)),
+)
+LABEL_PAIR: Final = TableContract(
+    layer="silver",
+    name="label_pair",
+    one_row_is="pair of records that a person decided on",
+    key=(c.RECORD_ID_L, c.RECORD_ID_R),
+    fields=fields(
+        c.RECORD_ID_L,
+        c.RECORD_ID_R,
+        c.LABEL,
+        c.DECIDED_BY,
+        c.DECIDED_AT,
+        required=(c.RECORD_ID_L, c.RECORD_ID_R, c.LABEL),
+    ),
+)
+
+# --- linkage: one person once --------------------------------------------------------------------------------------
+EDGE: Final = TableContract(
+    layer="linkage",
+    name="edge",
+    one_row_is="scored pair of records, with its comparison levels",
+    key=(c.RECORD_ID_L, c.RECORD_ID_R),
+    fields=fields(
+        c.RECORD_ID_L,
+        c.RECORD_ID_R,
+        c.MATCH_WEIGHT,
+        c.BLOCKING_RULE,
+        c.AGREEMENT,
+        c.STATE,
+        c.REASON,
+        required=(c.RECORD_ID_L, c.RECORD_ID_R),
+    ),
+)
+MEMBERSHIP: Final = TableContract(
+    layer="linkage",
+    name="membership",
+    one_row_is="record × person",
+    key=(c.RECORD_ID, c.VALID_FROM),
+    fields=fields(
+        c.RECORD_ID,
+        c.PERSON_ID,
+        c.MATCH_REASON,
+        c.MATCH_WEIGHT,
+        c.NIK_GRADE,
+        c.NIK_CLAIMED,
+        c.VALID_FROM,
+        c.VALID_TO,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.RECORD_ID, c.PERSON_ID, c.MATCH_REASON),
+    ),
+    published=True,
+)
+CROSSWALK: Final = TableContract(
+    layer="linkage",
+    name="crosswalk",
+    one_row_is="event of a person id",
+    key=(c.PERSON_ID, c.EVENT, c.RELEASE_ID),
+    fields=fields(c.PERSON_ID, c.EVENT, c.OTHER_PERSON_ID, c.PERIOD, c.RELEASE_ID, required=(c.PERSON_ID, c.EVENT)),
+    published=True,
+)
+REVIEW_QUEUE: Final = TableContract(
+    layer="linkage",
+    name="review_queue",
+    one_row_is="pair or record that a person should look at",
+    key=(c.KIND, c.RECORD_ID_L, c.RECORD_ID_R),
+    fields=fields(
+        c.KIND,
+        c.RECORD_ID_L,
+        c.RECORD_ID_R,
+        c.MATCH_WEIGHT,
+        c.REASON,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.KIND, c.RECORD_ID_L),
+    ),
+    published=True,
+)
+
+# --- master: persons and families ----------------------------------------------------------------------------------
+PERSON: Final = TableContract(
+    layer="master",
+    name="person",
+    one_row_is="person",
+    key=(c.PERSON_ID,),
+    fields=fields(
+        c.PERSON_ID,
+        c.NIK,
+        c.NAME,
+        c.SEX,
+        c.BIRTH_DATE,
+        c.BIRTH_YEAR,
+        c.REGION_CODE,
+        c.ALIVE,
+        c.FAMILY_ID,
+        c.SOURCES,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.PERSON_ID, c.ALIVE, c.SOURCES),
+    ),
+    published=True,
+)
+PERSON_ATTRIBUTE: Final = TableContract(
+    layer="master",
+    name="person_attribute",
+    one_row_is="person, with the surviving value of each attribute",
+    key=(c.PERSON_ID,),
+    fields=fields(
+        c.PERSON_ID,
+        c.FAMILY_ID,
+        c.NIK,
+        c.NO_KK,
+        c.SEX,
+        c.BIRTH_DATE,
+        c.AGE,
+        c.ALIVE,
+        c.REGISTRY_STATUS,
+        c.PRESENCE,
+        c.REGION_CODE,
+        c.RELATION,
+        c.MARITAL,
+        *_PERSON_INDICATORS,
+        c.SOURCE_OF,
+        required=(c.PERSON_ID, c.ALIVE),
+    ),
+)
+FAMILY: Final = TableContract(
+    layer="master",
+    name="family",
+    one_row_is="family",
+    key=(c.FAMILY_ID,),
+    fields=fields(
+        c.FAMILY_ID,
+        c.NO_KK,
+        c.HEAD_PERSON_ID,
+        c.MEMBERS,
+        c.REGION_CODE,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.FAMILY_ID, c.MEMBERS),
+    ),
+    published=True,
+)
+FAMILY_MEMBER: Final = TableContract(
+    layer="master",
+    name="family_member",
+    one_row_is="person × family",
+    key=(c.FAMILY_ID, c.PERSON_ID),
+    fields=fields(
+        c.FAMILY_ID, c.PERSON_ID, c.RELATION, c.PERIOD, c.RELEASE_ID, required=(c.FAMILY_ID, c.PERSON_ID)
+    ),
+    published=True,
+)
+FAMILY_ATTRIBUTE: Final = TableContract(
+    layer="master",
+    name="family_attribute",
+    one_row_is="family, with the surviving value of each family indicator",
+    key=(c.FAMILY_ID,),
+    fields=fields(
+        c.FAMILY_ID,
+        c.REGION_CODE,
+        c.KAB_CODE,
+        c.URBAN,
+        c.MEMBERS,
+        c.LINK_CONFIDENCE,
+        *FAMILY_INDICATORS,
+        c.SOURCE_OF,
+        required=(c.FAMILY_ID,),
+    ),
+)
+
+# --- welfare: score and decile -------------------------------------------------------------------------------------
+SCORE: Final = TableContract(
+    layer="welfare",
+    name="score",
+    one_row_is="family × period",
+    key=(c.PERIOD, c.FAMILY_ID),
+    fields=fields(
+        c.FAMILY_ID,
+        c.MEMBERS,
+        c.REGION_CODE,
+        c.SCORE,
+        c.LOG_EXPENDITURE,
+        c.EXPENDITURE_IDR_MONTH,
+        c.DECILE,
+        c.STATE,
+        c.REASON,
+        c.CONFIDENCE,
+        c.MODEL_VERSION,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.FAMILY_ID, c.STATE),
+    ),
+    published=True,
+    slice_by=(c.PERIOD,),
+)
+SCORE_PART: Final = TableContract(
+    layer="welfare",
+    name="score_part",
+    one_row_is="family, with the parts of its score",
+    key=(c.FAMILY_ID,),
+    fields=fields(c.FAMILY_ID, c.SCORE_PARTS, required=(c.FAMILY_ID,)),
+)
+CUTPOINT: Final = TableContract(
+    layer="welfare",
+    name="cutpoint",
+    one_row_is="period × unit × k",
+    key=(c.PERIOD, c.UNIT, c.K),
+    fields=fields(
+        c.K, c.SCORE, c.WEIGHT_BELOW, c.UNIT, c.PERIOD, c.RELEASE_ID, required=(c.K, c.SCORE, c.WEIGHT_BELOW, c.UNIT)
+    ),
+    published=True,
+    slice_by=(c.PERIOD,),
+)
+PMT_COEFFICIENT: Final = TableContract(
+    layer="models",
+    name="pmt_coefficient",
+    one_row_is="model version × stratum × indicator",
+    key=(c.MODEL_VERSION, c.STRATUM, c.INDICATOR),
+    fields=fields(
+        c.MODEL_VERSION,
+        c.STRATUM,
+        c.INDICATOR,
+        c.COEFFICIENT,
+        c.STANDARD_ERROR,
+        required=(c.MODEL_VERSION, c.STRATUM, c.INDICATOR, c.COEFFICIENT),
+    ),
+    slice_by=(c.MODEL_VERSION,),
+)
+
+
+# --- programs: who gets what, and why ------------------------------------------------------------------------------
+def decision(program: str) -> TableContract:
+    """Return the contract of a program's decision table: a row for every unit that was considered, and who left."""
+    return TableContract(
+        layer="programs",
+        name=program,
+        one_row_is="beneficiary unit × period",
+        key=(c.PERIOD, c.FAMILY_ID, c.PERSON_ID),
+        fields=fields(
+            c.FAMILY_ID,
+            c.PERSON_ID,
+            c.DECISION,
+            c.REASONS,
+            c.CHANGE,
+            c.CHANGE_VS_RECIPIENT,
+            c.CHANGE_CAUSE,
+            c.HOLD,
+            c.COMPONENTS,
+            c.BENEFIT_IDR_YEAR,
+            c.DECILE,
+            c.SCORE,
+            c.REGION_CODE,
+            c.PERIOD,
+            c.RELEASE_ID,
+            required=(c.DECISION, c.REASONS, c.CHANGE, c.CHANGE_VS_RECIPIENT),
+        ),
+        published=True,
+        slice_by=(c.PERIOD,),
+    )
+
+
+# --- stats: for BI, no personal data -------------------------------------------------------------------------------
+STATS_REGION: Final = TableContract(
+    layer="stats",
+    name="region",
+    one_row_is="period × region (nation to kecamatan)",
+    key=(c.PERIOD, c.REGION_CODE),
+    fields=fields(
+        c.REGION_CODE,
+        c.REGION_LEVEL,
+        c.REGION_NAME,
+        c.PERSONS,
+        c.FAMILIES,
+        c.REGISTRY_PERSONS,
+        c.COVERAGE,
+        c.SUPPRESSED,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.REGION_CODE, c.REGION_LEVEL),
+    ),
+    published=True,
+    slice_by=(c.PERIOD,),
+)
+STATS_DECILE: Final = TableContract(
+    layer="stats",
+    name="decile",
+    one_row_is="period × region (nation to kab/kota) × decile",
+    key=(c.PERIOD, c.REGION_CODE, c.DECILE),
+    fields=fields(
+        c.REGION_CODE,
+        c.REGION_LEVEL,
+        c.REGION_NAME,
+        c.DECILE,
+        c.PERSONS,
+        c.FAMILIES,
+        c.SUPPRESSED,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.REGION_CODE, c.REGION_LEVEL),
+    ),
+    published=True,
+    slice_by=(c.PERIOD,),
+)
+STATS_PROGRAM: Final = TableContract(
+    layer="stats",
+    name="program",
+    one_row_is="period × program × region (nation to kab/kota) × decision × change",
+    key=(c.PERIOD, c.PROGRAM, c.REGION_CODE, c.DECISION, c.CHANGE),
+    fields=fields(
+        c.PROGRAM,
+        c.REGION_CODE,
+        c.REGION_LEVEL,
+        c.REGION_NAME,
+        c.DECISION,
+        c.CHANGE,
+        c.UNIT,
+        c.ROWS,
+        c.BENEFIT_TOTAL_IDR_YEAR,
+        c.SUPPRESSED,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.PROGRAM, c.REGION_CODE),
+    ),
+    published=True,
+    slice_by=(c.PERIOD,),
+)
+
+# --- ops: accounts, written as the run goes ------------------------------------------------------------------------
+LEDGER: Final = TableContract(
+    layer="ops",
+    name="ledger",
+    one_row_is="run × stage × subject (× batch): rows in = rows out + rows set aside",
+    key=(c.RUN_ID, c.STAGE, c.SUBJECT, c.BATCH_ID),
+    fields=fields(
+        c.RUN_ID,
+        c.RELEASE_ID,
+        c.STAGE,
+        c.SUBJECT,
+        c.BATCH_ID,
+        c.ROWS_IN,
+        c.ROWS_OUT,
+        c.ROWS_SET_ASIDE,
+        c.SET_ASIDE_REASON,
+        c.RECORDED_AT,
+    ),
+)
+RUN: Final = TableContract(
+    layer="ops",
+    name="run",
+    one_row_is="run × stage",
+    key=(c.RUN_ID, c.STAGE),
+    fields=fields(
+        c.RUN_ID,
+        c.RELEASE_ID,
+        c.PERIOD,
+        c.STAGE,
+        c.STATE,
+        c.FINGERPRINT,
+        c.ROWS,
+        c.SECONDS,
+        c.DETAIL,
+        c.RECORDED_AT,
+    ),
+)
+RELEASE: Final = TableContract(
+    layer="ops",
+    name="release",
+    one_row_is="event of a release: BUILDING, AUDITED, REJECTED, APPROVED, PUBLISHED, ROLLED_BACK",
+    key=(c.RELEASE_ID, c.STATE, c.RECORDED_AT),
+    fields=fields(
+        c.RELEASE_ID, c.PERIOD, c.STATE, c.ROLE, c.ACTOR, c.TABLES_JSON, c.DETAIL, c.RUN_ID, c.RECORDED_AT
+    ),
+)
+DQ_METRIC: Final = TableContract(
+    layer="ops",
+    name="dq_metric",
+    one_row_is="release × stage × metric × subject × rule × region",
+    key=(c.RELEASE_ID, c.STAGE, c.METRIC, c.SUBJECT, c.RULE, c.REGION_CODE),
+    fields=fields(
+        c.RELEASE_ID,
+        c.PERIOD,
+        c.STAGE,
+        c.METRIC,
+        c.SUBJECT,
+        c.RULE,
+        c.REGION_CODE,
+        c.VALUE,
+        c.SEVERITY,
+        c.RECORDED_AT,
+    ),
+    slice_by=(c.RELEASE_ID, c.STAGE),
+)
+ACCESS_LOG: Final = TableContract(
+    layer="ops",
+    name="access_log",
+    one_row_is="look at a person or family",
+    key=(c.RECORDED_AT, c.ACTOR, c.SUBJECT),
+    fields=fields(c.RECORDED_AT, c.ACTOR, c.ROLE, c.PURPOSE, c.SUBJECT, c.DETAIL),
+)
+
+TABLES: Final[tuple[TableContract, ...]] = (
+    PERSON_RECORD,
+    FAMILY_RECORD,
+    SURVEY_HOUSEHOLD,
+    SURVEY_MEMBER,
+    POWER_CUSTOMER,
+    EMPLOYMENT_INSURANCE,
+    HEALTH_INSURANCE,
+    PAYROLL,
+    RECIPIENT,
+    LABEL_PAIR,
+    EDGE,
+    MEMBERSHIP,
+    CROSSWALK,
+    REVIEW_QUEUE,
+    PERSON,
+    PERSON_ATTRIBUTE,
+    FAMILY,
+    FAMILY_MEMBER,
+    FAMILY_ATTRIBUTE,
+    SCORE,
+    SCORE_PART,
+    CUTPOINT,
+    PMT_COEFFICIENT,
+    STATS_REGION,
+    STATS_DECILE,
+    STATS_PROGRAM,
+    LEDGER,
+    RUN,
+    RELEASE,
+    DQ_METRIC,
+    ACCESS_LOG,
+)
