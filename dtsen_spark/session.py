@@ -32,8 +32,6 @@ _FIXED: Final[dict[str, str]] = {
     "spark.sql.shuffledHashJoinFactor": "2",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.parquet.compression.codec": "zstd",
-    # Expressions in an exception or an event log would print data that a plan has folded into literals.
-    "spark.sql.maxMetadataStringLength": "0",
 }
 
 
