@@ -50,6 +50,12 @@ def spark_home() -> Path:
 
 def command_of(pid: int) -> str:
     """Return the command line of a process, empty where it is gone."""
+    # Small machine images have no ps; macOS has no /proc.
+    if Path("/proc/self").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").replace("\0", " ")
+        except OSError:
+            return ""
     done = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return done.stdout.strip()
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import tomllib
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -114,16 +114,18 @@ def run(*command: str | Path) -> None:
     env = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}}
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=env, cwd=ROOT, check=False)
     if done.returncode:
-        message = f"'{' '.join(map(str, command[:4]))} ...' failed (see above); when that is mended, run the command again"
+        message = (
+            f"'{' '.join(map(str, command[:4]))} ...' failed (see above); when that is mended, run the command again"
+        )
         raise SetupError(message)
 
 
-def build_tool_lock() -> str:
-    """Return the lines of the lock that pin the build tool."""
+def selected(lock: Path, keep: Callable[[str], bool]) -> str:
+    """Return the pins, with their hashes, of those packages of a lock whose name is to be kept."""
     kept, on = [], False
-    for line in PYTHON_LOCK.read_text(encoding="utf-8").splitlines(keepends=True):
+    for line in lock.read_text(encoding="utf-8").splitlines(keepends=True):
         if not line[:1].isspace():
-            on = line.startswith(f"{BUILD_TOOL}==")
+            on = keep(line.partition("==")[0])
         if on:
             kept.append(line)
     return "".join(kept)
@@ -143,7 +145,7 @@ def make_environment() -> None:
     install = (BIN / "python", "-m", "pip", "install", "--disable-pip-version-check", *quiet)
     with tempfile.TemporaryDirectory() as folder:
         tool = Path(folder, "build.lock")
-        tool.write_text(build_tool_lock(), encoding="utf-8")
+        tool.write_text(selected(PYTHON_LOCK, lambda name: name == BUILD_TOOL), encoding="utf-8")
         run(*install, "--require-hashes", "-r", tool)
     run(*install, "--require-hashes", "--no-build-isolation", "--use-pep517", "-r", PYTHON_LOCK)
     run(*install, "--no-deps", "--no-build-isolation", "--editable", ROOT)

@@ -1,4 +1,4 @@
-"""Accounts, quality gate and content hashes of a release that is complete: the stage ``audit`` of ``dtsen run``, with its arguments, for spark-submit."""
+"""Stage ``audit`` for spark-submit, arguments as of ``dtsen run``: accounts, gate, content hashes."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Persons to families: the stage ``family`` of ``dtsen run``, with its arguments, for spark-submit."""
+"""Stage ``family`` for spark-submit, arguments as of ``dtsen run``: persons to families."""
 
 import sys
 

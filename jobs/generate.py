@@ -1,4 +1,4 @@
-"""A synthetic nation with known truth: ``dtsen generate``, with its arguments, for spark-submit."""
+"""``dtsen generate`` for spark-submit: a synthetic nation with known truth."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Bronze to silver: one code list per indicator, names, dates, graded NIKs: the stage ``harmonise`` of ``dtsen run``, with its arguments, for spark-submit."""
+"""Stage ``harmonise`` for spark-submit, arguments as of ``dtsen run``: bronze to silver."""
 
 import sys
 

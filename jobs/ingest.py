@@ -1,4 +1,4 @@
-"""Deliveries to bronze: the stage ``ingest`` of ``dtsen run``, with its arguments, for spark-submit."""
+"""Stage ``ingest`` for spark-submit, arguments as of ``dtsen run``: deliveries to bronze."""
 
 import sys
 

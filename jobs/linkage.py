@@ -1,4 +1,4 @@
-"""Silver records to persons: the stage ``linkage`` of ``dtsen run``, with its arguments, for spark-submit."""
+"""Stage ``linkage`` for spark-submit, arguments as of ``dtsen run``: silver records to persons."""
 
 import sys
 

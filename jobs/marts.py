@@ -1,4 +1,4 @@
-"""Decisions to statistics for BI: the stage ``marts`` of ``dtsen run``, with its arguments, for spark-submit."""
+"""Stage ``marts`` for spark-submit, arguments as of ``dtsen run``: decisions to statistics for BI."""
 
 import sys
 

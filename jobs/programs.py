@@ -1,4 +1,4 @@
-"""Scores and dated rules to program decisions: the stage ``programs`` of ``dtsen run``, with its arguments, for spark-submit."""
+"""Stage ``programs`` for spark-submit, arguments as of ``dtsen run``: scores and dated rules to decisions."""
 
 import sys
 

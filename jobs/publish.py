@@ -1,4 +1,4 @@
-"""An audited release becomes the current one: ``dtsen publish``, with its arguments, for spark-submit."""
+"""``dtsen publish`` for spark-submit: an audited release becomes the current one."""
 
 import sys
 

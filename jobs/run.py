@@ -1,4 +1,4 @@
-"""Every stage, from deliveries to an audited release: ``dtsen run``, with its arguments, for spark-submit."""
+"""``dtsen run`` for spark-submit: every stage, from deliveries to an audited release."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Families to scores and deciles: the stage ``welfare`` of ``dtsen run``, with its arguments, for spark-submit."""
+"""Stage ``welfare`` for spark-submit, arguments as of ``dtsen run``: families to scores and deciles."""
 
 import sys
 
