@@ -73,9 +73,7 @@ _SPECIFIC = Privacy.SPECIFIC
 _PUBLIC = Privacy.PUBLIC
 
 
-def _col(
-    name: str, data_type: DataType, meaning: str, privacy: Privacy = Privacy.ORDINARY, *, unit: str = ""
-) -> str:
+def _col(name: str, data_type: DataType, meaning: str, privacy: Privacy = Privacy.ORDINARY, *, unit: str = "") -> str:
     if name in COLUMNS:
         message = f"column {name} is declared twice"
         raise ValueError(message)
@@ -90,10 +88,14 @@ RUN_ID = _col("run_id", _STRING, "One start of the job.", _PUBLIC)
 STAGE = _col("stage", _STRING, "Stage of the pipeline.", _PUBLIC)
 STATE = _col("state", _STRING, "State of the row's subject, from the list of its table.", _PUBLIC)
 RECORDED_AT = _col("recorded_at", _TIME, "When the row was written, UTC.", _PUBLIC)
-FINGERPRINT = _col("fingerprint", _STRING, "SHA-256 of everything a stage depends on: code, configuration, inputs.", _PUBLIC)
+FINGERPRINT = _col(
+    "fingerprint", _STRING, "SHA-256 of everything a stage depends on: code, configuration, inputs.", _PUBLIC
+)
 SECONDS = _col("seconds", _DOUBLE, "Duration.", _PUBLIC, unit="s")
 DETAIL = _col("detail", _STRING, "Facts as JSON; never a person's value.", _PUBLIC)
-TABLES_JSON = _col("tables_json", _STRING, "Delta version, rows and content hash of each published table, as JSON.", _PUBLIC)
+TABLES_JSON = _col(
+    "tables_json", _STRING, "Delta version, rows and content hash of each published table, as JSON.", _PUBLIC
+)
 ROWS_IN = _col("rows_in", _LONG, "Rows that a stage took in.", _PUBLIC, unit="rows")
 ROWS_OUT = _col("rows_out", _LONG, "Rows that a stage passed on.", _PUBLIC, unit="rows")
 ROWS_SET_ASIDE = _col("rows_set_aside", _LONG, "Rows that a stage set aside.", _PUBLIC, unit="rows")
@@ -117,23 +119,38 @@ AS_OF = _col("as_of", _DATE, "Day that the batch describes.", _PUBLIC)
 BATCH_MODE = _col("batch_mode", _STRING, "full or delta.", _PUBLIC)
 OP = _col("op", _STRING, "Operation of a delta row: U insert or update, D delete.", _PUBLIC)
 FILE = _col("file", _STRING, "File name inside the batch.", _PUBLIC)
-LINE = _col("line", _LONG, "Line of the file where the record starts; the header is line 1 (Parquet: row number, from 1).", _PUBLIC)
+LINE = _col(
+    "line",
+    _LONG,
+    "Line of the file where the record starts; the header is line 1 (Parquet: row number, from 1).",
+    _PUBLIC,
+)
 RAW = _col("raw", _STRING, "The rejected record as delivered.", _IDENTIFYING)
 REASONS = _col("reasons", _STRINGS, "Every reason, sorted.", _PUBLIC)
-NATIVE_KEY = _col("native_key", _STRING, "Native key of a delivered row; parts of a composite key are joined by |.", _IDENTIFYING)
+NATIVE_KEY = _col(
+    "native_key", _STRING, "Native key of a delivered row; parts of a composite key are joined by |.", _IDENTIFYING
+)
 EXTRA = _col("extra", _STRING, "Columns that the contract does not know, as JSON.", _IDENTIFYING)
 CORRUPT = _col("corrupt", _STRING, "Text of a record that could not be parsed, else null.", _IDENTIFYING)
-STALE_QUARANTINED = _col("stale_quarantined", _BOOL, "A newer row of this key is in quarantine; this is its last accepted state.", _PUBLIC)
+STALE_QUARANTINED = _col(
+    "stale_quarantined", _BOOL, "A newer row of this key is in quarantine; this is its last accepted state.", _PUBLIC
+)
 PARENT_GONE = _col("parent_gone", _BOOL, "The family or household row was removed later.", _PUBLIC)
 
 # Person records
 RECORD_ID = _col("record_id", _STRING, "<source>:<native key>; can hold a NIK.", _IDENTIFYING)
-FAMILY_RECORD_ID = _col("family_record_id", _STRING, "Family of the record inside its source: <source>/<table>:<key>.", _IDENTIFYING)
+FAMILY_RECORD_ID = _col(
+    "family_record_id", _STRING, "Family of the record inside its source: <source>/<table>:<key>.", _IDENTIFYING
+)
 NIK = _col("nik", _STRING, "NIK, 16 digits of valid form; the person's own where verified.", _IDENTIFYING)
 NIK_CLAIMED = _col("nik_claimed", _STRING, "NIK that a record states but that belongs to somebody else.", _IDENTIFYING)
-NIK_GRADE = _col("nik_grade", _STRING, "V3 in Dukcapil and agreeing, V2 in Dukcapil and disagreeing, V1 well-formed only, V0 none.")
+NIK_GRADE = _col(
+    "nik_grade", _STRING, "V3 in Dukcapil and agreeing, V2 in Dukcapil and disagreeing, V1 well-formed only, V0 none."
+)
 NIK_REASONS = _col("nik_reasons", _STRINGS, "Structural findings about the stated NIK, sorted.", _PUBLIC)
-NIK_BIRTH_DATE = _col("nik_birth_date", _DATE, "Birth date inside the NIK, century settled by the stated date.", _IDENTIFYING)
+NIK_BIRTH_DATE = _col(
+    "nik_birth_date", _DATE, "Birth date inside the NIK, century settled by the stated date.", _IDENTIFYING
+)
 NIK_SEX = _col("nik_sex", _STRING, "Sex inside the NIK: L or P.")
 NIK_REGION = _col("nik_region", _STRING, "Kecamatan of first registration, as written in the NIK.")
 NIK_SERIAL = _col("nik_serial", _STRING, "Serial of the NIK.", _IDENTIFYING)
@@ -154,8 +171,17 @@ BIRTH_MONTH = _col("birth_month", _INT, "Month of birth.")
 BIRTH_DAY = _col("birth_day", _INT, "Day of birth.")
 BIRTH_HEAPED = _col("birth_heaped", _BOOL, "The date is one that offices put in for an unknown date.")
 BIRTH_PLACE = _col("birth_place", _STRING, "Place of birth, upper case.", _IDENTIFYING)
-REGION_CODE = _col("region_code", _STRING, "Current Kemendagri code of residence, at the finest level that is sure (2, 4, 6 or 10 digits).")
-REGION_STATE = _col("region_state", _STRING, "OK, AMBIGUOUS, UNMATCHED or MISSING: how the delivered code reached the current list.", _PUBLIC)
+REGION_CODE = _col(
+    "region_code",
+    _STRING,
+    "Current Kemendagri code of residence, at the finest level that is sure (2, 4, 6 or 10 digits).",
+)
+REGION_STATE = _col(
+    "region_state",
+    _STRING,
+    "OK, AMBIGUOUS, UNMATCHED or MISSING: how the delivered code reached the current list.",
+    _PUBLIC,
+)
 ADDRESS = _col("address", _STRING, "Address as recorded.", _IDENTIFYING)
 RELATION = _col("relation", _STRING, "Relation to the head of the family, our code.")
 MARITAL = _col("marital", _STRING, "Marital state: SINGLE, MARRIED, DIVORCED, WIDOWED.")
@@ -164,8 +190,12 @@ STATUS_DATE = _col("status_date", _DATE, "Day of the registry status.")
 PRESENCE = _col("presence", _STRING, "Found at the visit: PRESENT, DECEASED, MOVED, ABROAD, NEW, NOT_FOUND.")
 
 # Person indicators
-EDUCATION = _col("education", _STRING, "Highest schooling completed: NONE, PRIMARY, LOWER_SECONDARY, UPPER_SECONDARY, TERTIARY.")
-SCHOOL_LEVEL = _col("school_level", _STRING, "Level attended now: PRIMARY, LOWER_SECONDARY, UPPER_SECONDARY, TERTIARY.", _SPECIFIC)
+EDUCATION = _col(
+    "education", _STRING, "Highest schooling completed: NONE, PRIMARY, LOWER_SECONDARY, UPPER_SECONDARY, TERTIARY."
+)
+SCHOOL_LEVEL = _col(
+    "school_level", _STRING, "Level attended now: PRIMARY, LOWER_SECONDARY, UPPER_SECONDARY, TERTIARY.", _SPECIFIC
+)
 IN_SCHOOL = _col("in_school", _BOOL, "Attends school now.", _SPECIFIC)
 WORKING = _col("working", _BOOL, "Worked last week.")
 EMPLOYMENT_STATUS = _col("employment_status", _STRING, "Status in main job, our code.")
@@ -222,7 +252,9 @@ FAMILY_PART = _col("family_part", _STRING, "KK as listed, main family, or split 
 HOUSEHOLD_ID = _col("household_id", _STRING, "Surveyed household.", _IDENTIFYING)
 KAB_CODE = _col("kab_code", _STRING, "Kab/kota of residence, current Kemendagri code, 4 digits.", _PUBLIC)
 WEIGHT = _col("weight", _DECIMAL, "Survey weight.", _PUBLIC)
-EXPENDITURE_PER_CAPITA = _col("expenditure_per_capita", _DECIMAL, "Household expenditure for each member.", _SPECIFIC, unit="IDR/month")
+EXPENDITURE_PER_CAPITA = _col(
+    "expenditure_per_capita", _DECIMAL, "Household expenditure for each member.", _SPECIFIC, unit="IDR/month"
+)
 AGE = _col("age", _INT, "Age at the last day of the period (survey: as stated).", unit="years")
 
 # Other registers
@@ -242,7 +274,9 @@ PERSON_ID = _col("person_id", _STRING, "Opaque, keyed, permanent id of a person.
 FAMILY_ID = _col("family_id", _STRING, "Opaque, keyed, permanent id of a family.")
 ANCHOR_RECORD_ID = _col("anchor_record_id", _STRING, "Registry record that a cluster hangs on.", _IDENTIFYING)
 MATCH_REASON = _col("match_reason", _STRING, "Why the record belongs to the person.", _PUBLIC)
-MATCH_WEIGHT = _col("match_weight", _DOUBLE, "Log2 Bayes factor of the link; null where a rule decided.", _PUBLIC, unit="bits")
+MATCH_WEIGHT = _col(
+    "match_weight", _DOUBLE, "Log2 Bayes factor of the link; null where a rule decided.", _PUBLIC, unit="bits"
+)
 VALID_FROM = _col("valid_from", _STRING, "First release of this row.", _PUBLIC)
 VALID_TO = _col("valid_to", _STRING, "Last release of this row; null while it holds.", _PUBLIC)
 EVENT = _col("event", _STRING, "What happened to an id: MINTED, MERGED, SPLIT, RETIRED.", _PUBLIC)
@@ -268,15 +302,29 @@ CHILD_UNDER_7 = _col("child_under_7", _INT, "Children of 0-6 years.", unit="pers
 ELDERLY = _col("elderly", _INT, "Members of 60 years and more.", unit="persons")
 
 # Welfare
-LOG_EXPENDITURE = _col("log_expenditure", _DOUBLE, "Predicted log of monthly expenditure for each member.", _SPECIFIC, unit="log IDR")
+LOG_EXPENDITURE = _col(
+    "log_expenditure", _DOUBLE, "Predicted log of monthly expenditure for each member.", _SPECIFIC, unit="log IDR"
+)
 SCORE = _col("score", _LONG, "Predicted log expenditure in millionths: what decides.", _SPECIFIC, unit="1e-6 log IDR")
-EXPENDITURE_IDR_MONTH = _col("expenditure_idr_month", _LONG, "Predicted expenditure for each member, smearing-corrected.", _SPECIFIC, unit="IDR/month")
+EXPENDITURE_IDR_MONTH = _col(
+    "expenditure_idr_month",
+    _LONG,
+    "Predicted expenditure for each member, smearing-corrected.",
+    _SPECIFIC,
+    unit="IDR/month",
+)
 DECILE = _col("decile", _INT, "Desil: 1 poorest to 10 richest tenth.", _SPECIFIC)
 MODEL_VERSION = _col("model_version", _STRING, "Model that scored the family.", _PUBLIC)
 K = _col("k", _INT, "Number of a cut point, 1 to 9.", _PUBLIC)
 UNIT = _col("unit", _STRING, "Unit that is counted: person or family.", _PUBLIC)
 WEIGHT_BELOW = _col("weight_below", _LONG, "Weight strictly below the cut.", _PUBLIC, unit="units")
-SCORE_PARTS = _col("score_parts", _PARTS, "Parts of the score: indicator and points; they add up to the score.", _SPECIFIC, unit="1e-6 log IDR")
+SCORE_PARTS = _col(
+    "score_parts",
+    _PARTS,
+    "Parts of the score: indicator and points; they add up to the score.",
+    _SPECIFIC,
+    unit="1e-6 log IDR",
+)
 CONFIDENCE = _col("confidence", _DOUBLE, "Share of the score's inputs that were observed and fresh, 0 to 1.", _PUBLIC)
 INDICATOR = _col("indicator", _STRING, "Name of an indicator.", _PUBLIC)
 STRATUM = _col("stratum", _STRING, "Stratum of a model or a sample.", _PUBLIC)
@@ -302,6 +350,8 @@ REGISTRY_PERSONS = _col("registry_persons", _LONG, "Residents after Dukcapil's o
 COVERAGE = _col("coverage", _DOUBLE, "Persons of the register for each resident of Dukcapil's table.", _PUBLIC)
 BENEFIT_TOTAL_IDR_YEAR = _col("benefit_total_idr_year", _LONG, "Benefits of all units.", _PUBLIC, unit="IDR/year")
 SEX_AGE_GROUP = _col("sex_age_group", _STRING, "Sex and age group.", _PUBLIC)
-REGION_LEVEL = _col("region_level", _INT, "Level of the region: 0 nation, 1 province, 2 kab/kota, 3 kecamatan.", _PUBLIC)
+REGION_LEVEL = _col(
+    "region_level", _INT, "Level of the region: 0 nation, 1 province, 2 kab/kota, 3 kecamatan.", _PUBLIC
+)
 REGION_NAME = _col("region_name", _STRING, "Name of the region.", _PUBLIC)
 SUPPRESSED = _col("suppressed", _BOOL, "The cell is suppressed.", _PUBLIC)

@@ -87,7 +87,9 @@ class WelfareConfig(_Section):
 
     model: str = Field(description="Registered PMT model to use: a version, or 'latest'.")
     unit: Literal["person", "family"] = Field(description="Unit that the ten deciles hold a tenth of each.")
-    shrinkage_households: int = Field(ge=0, description="Survey households at which a stratum weighs as much as its parent.")
+    shrinkage_households: int = Field(
+        ge=0, description="Survey households at which a stratum weighs as much as its parent."
+    )
     folds: int = Field(ge=2, description="Folds of the cross-validation.")
 
 
@@ -248,5 +250,3 @@ def _has(layer: Any, location: tuple[int | str, ...]) -> bool:
             return False
         layer = layer[part]
     return True
-
-

@@ -135,9 +135,7 @@ class Job:
             .withColumn(c.PERIOD, F.lit(self.period.text))
             .withColumn(c.RECORDED_AT, F.current_timestamp())
         )
-        self.lake.write(
-            tables.DQ_METRIC, figures, slice_values={c.RELEASE_ID: self.release_id, c.STAGE: stage}
-        )
+        self.lake.write(tables.DQ_METRIC, figures, slice_values={c.RELEASE_ID: self.release_id, c.STAGE: stage})
 
     def id_key(self) -> bytes:
         """Return the key of opaque ids."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import deltalake
 from delta.tables import DeltaTable
+from deltalake.exceptions import TableNotFoundError
 from filelock import FileLock, Timeout
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
@@ -193,6 +194,12 @@ class Lake:
         df = self.spark.createDataFrame(ordered, table.schema).coalesce(1)
         table.conform(df).write.format("delta").mode("append").save(str(self.path(table)))
 
+    def clear(self, table: TableContract, slice_values: Mapping[str, str]) -> None:
+        """Delete one slice of a table, where there is one; for rows that a stage is about to write again."""
+        if self.exists(table):
+            condition = " AND ".join(f"{name} = '{value}'" for name, value in sorted(slice_values.items()))
+            DeltaTable.forPath(self.spark, str(self.path(table))).delete(condition)
+
     def version(self, table: TableContract) -> int:
         """Return the newest Delta version of a published table, -1 where there is none."""
         return self._version(self.path(table)) if self.exists(table) else -1
@@ -220,9 +227,9 @@ class Lake:
         return Written(int(counted[c.ROWS]), str(counted[c.CONTENT_HASH]), self._version(path))
 
     def _version(self, path: Path) -> int:
+        # Read from the log directly: asking Spark for the history costs a job for each write.
         try:
-            row = DeltaTable.forPath(self.spark, str(path)).history(1).select("version").first()
-        except AnalysisException as error:
+            return int(deltalake.DeltaTable(str(path)).version())
+        except TableNotFoundError as error:
             message = f"{path}: not a readable Delta table"
             raise LakeError(message) from error
-        return int(row["version"]) if row else -1

@@ -93,9 +93,9 @@ def with_opaque_id(df: DataFrame, key: bytes, message: Column, name: str, prefix
     keyed = df.crossJoin(F.broadcast(_one_row(df.sparkSession, pads)))
     inner = F.unhex(F.sha2(F.concat(F.col(_INNER), message.cast("binary")), 256))
     digest = F.sha2(F.concat(F.col(_OUTER), inner), 256)
-    return keyed.withColumn(
-        name, F.concat(F.lit(prefix), F.upper(F.substring(digest, 1, _ID_HEX_DIGITS)))
-    ).drop(_INNER, _OUTER)
+    return keyed.withColumn(name, F.concat(F.lit(prefix), F.upper(F.substring(digest, 1, _ID_HEX_DIGITS)))).drop(
+        _INNER, _OUTER
+    )
 
 
 def _one_row(spark: SparkSession, pads: tuple[bytearray, bytearray]) -> DataFrame:

@@ -79,8 +79,8 @@ _LANDING: Final = (
     _landing(
         "dukcapil/penduduk",
         "registered resident",
-        "nik no_kk nama jenis_kelamin tempat_lahir tanggal_lahir shdk status_kawin pendidikan pekerjaan nama_ibu? nik_ibu? "
-        "nama_ayah? nik_ayah? alamat rt rw kode_wilayah status tanggal_status?",
+        "nik no_kk nama jenis_kelamin tempat_lahir tanggal_lahir shdk status_kawin pendidikan pekerjaan nama_ibu? "
+        "nik_ibu? nama_ayah? nik_ayah? alamat rt rw kode_wilayah status tanggal_status?",
         key="nik",
         required=True,
     ),
@@ -139,7 +139,8 @@ _LANDING: Final = (
     _landing(
         "susenas/rumah_tangga",
         "surveyed household",
-        f"id_ruta kode_kab_bps klasifikasi penimbang jml_art pengeluaran_per_kapita {_REGSOSEK_HOUSING} {_REGSOSEK_ASSETS}",
+        "id_ruta kode_kab_bps klasifikasi penimbang jml_art pengeluaran_per_kapita "
+        f"{_REGSOSEK_HOUSING} {_REGSOSEK_ASSETS}",
         key="id_ruta",
         required=True,
     ),
@@ -160,7 +161,8 @@ _LANDING: Final = (
     _landing(
         "usulan/tiket",
         "objection, correction or proposal",
-        "ticket_id submitted_at channel kind subject_nik? subject_no_kk? reporter_nik? kode_wilayah reason evidence changes",
+        "ticket_id submitted_at channel kind subject_nik? subject_no_kk? reporter_nik? kode_wilayah reason "
+        "evidence changes",
         key="ticket_id",
     ),
     _landing(
@@ -564,9 +566,7 @@ FAMILY_MEMBER: Final = TableContract(
     name="family_member",
     one_row_is="person × family",
     key=(c.FAMILY_ID, c.PERSON_ID),
-    fields=fields(
-        c.FAMILY_ID, c.PERSON_ID, c.RELATION, c.PERIOD, c.RELEASE_ID, required=(c.FAMILY_ID, c.PERSON_ID)
-    ),
+    fields=fields(c.FAMILY_ID, c.PERSON_ID, c.RELATION, c.PERIOD, c.RELEASE_ID, required=(c.FAMILY_ID, c.PERSON_ID)),
     published=True,
 )
 FAMILY_ATTRIBUTE: Final = TableContract(
@@ -786,9 +786,7 @@ RELEASE: Final = TableContract(
     name="release",
     one_row_is="event of a release: BUILDING, AUDITED, REJECTED, APPROVED, PUBLISHED, ROLLED_BACK",
     key=(c.RELEASE_ID, c.STATE, c.RECORDED_AT),
-    fields=fields(
-        c.RELEASE_ID, c.PERIOD, c.STATE, c.ROLE, c.ACTOR, c.TABLES_JSON, c.DETAIL, c.RUN_ID, c.RECORDED_AT
-    ),
+    fields=fields(c.RELEASE_ID, c.PERIOD, c.STATE, c.ROLE, c.ACTOR, c.TABLES_JSON, c.DETAIL, c.RUN_ID, c.RECORDED_AT),
 )
 DQ_METRIC: Final = TableContract(
     layer="ops",

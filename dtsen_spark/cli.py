@@ -1,0 +1,262 @@
+"""``dtsen``: the command line (landing contract, section 3)."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+
+from dtsen_spark import config as configuration
+from dtsen_spark import dictionary as data_dictionary
+from dtsen_spark import evaluation, linkage, pipeline, session, summary, synthetic, welfare
+from dtsen_spark import lake as lakes
+from dtsen_spark.config import Config
+from dtsen_spark.errors import DtsenError, ExitCode, UsageError
+from dtsen_spark.job import Period
+from dtsen_spark.lake import Lake
+from dtsen_spark.release import Registry, diff, serve, status
+
+app = typer.Typer(
+    name="dtsen",
+    help="DTSEN on Spark: deliveries of the national sources become a release of one socio-economic register.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(stderr=True, soft_wrap=True, highlight=False)
+# A file or pipe gets whole lines: tables must not be cut to the width of a terminal that is not there.
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
+
+LakeOption = Annotated[Path, typer.Option("--lake", help="Root of the lake.")]
+PeriodOption = Annotated[str, typer.Option("--period", help="Quarter (2026Q1) or month (2026-02).")]
+ConfigOption = Annotated[list[Path] | None, typer.Option("--config", help="Further configuration file; later wins.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="One setting, such as --set welfare.unit=family.", metavar="KEY=VALUE")
+]
+MasterOption = Annotated[
+    str | None, typer.Option("--master", envvar="DTSEN_MASTER", help="Spark master, such as spark://127.0.0.1:7077.")
+]
+TruthOption = Annotated[Path | None, typer.Option("--truth", help="Truth of the nation: print accuracy too.")]
+
+
+def _load(files: list[Path] | None, settings: list[str] | None, master: str | None) -> Config:
+    return configuration.load(
+        place=configuration.place_of(master), files=files or [], settings=settings or [], master=master
+    )
+
+
+def _open(lake: Path, config: Config, name: str) -> Lake:
+    if not (lake / "ops").is_dir():
+        message = f"{lake}: no lake here; 'dtsen run' makes one"
+        raise UsageError(message)
+    return Lake(session.start(config, f"dtsen {name}"), lake)
+
+
+@app.command()
+def generate(
+    persons: Annotated[int, typer.Option("--persons", min=10, help="Living persons of the nation.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for landing/ and truth/.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed: the same seed gives the same nation.")] = 1,
+    profile: Annotated[str, typer.Option("--profile", help="Error rates: clean, documented, harsh.")] = "documented",
+    config: ConfigOption = None,
+    setting: SetOption = None,
+    master: MasterOption = None,
+) -> None:
+    """Write a synthetic nation: deliveries in the landing contract, and its truth."""
+    settings = _load(config, setting, master)
+    synthetic.load_profile(profile)
+    spark = session.start(settings, "dtsen generate")
+    made = synthetic.generate(spark, settings, persons=persons, seed=seed, out=out_dir, profile=profile)
+    summary.print_nation(out, made, out_dir)
+
+
+@app.command()
+def run(
+    landing: Annotated[Path, typer.Option("--landing", help="Root of the deliveries.")],
+    lake: LakeOption,
+    period: PeriodOption,
+    first: Annotated[str, typer.Option("--from", help="First stage.", metavar="STAGE")] = pipeline.NAMES[0],
+    last: Annotated[str, typer.Option("--to", help="Last stage.", metavar="STAGE")] = pipeline.NAMES[-1],
+    publish: Annotated[bool, typer.Option("--publish", help="Publish when the gate lets it through.")] = False,
+    revise: Annotated[bool, typer.Option("--revise", help="Open the next revision of a published period.")] = False,
+    truth: TruthOption = None,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+    master: MasterOption = None,
+) -> None:
+    """Run every stage, from deliveries to an audited release; resumes where an earlier run stopped."""
+    settings = _load(config, setting, master)
+    if truth is not None:
+        evaluation.require_truth(truth)
+    request = pipeline.RunRequest(landing, lake, period, first, last, publish, revise)
+    outcome = pipeline.run(request, settings, lambda report: summary.print_stage(console, report))
+    summary.print_outcome(out, console, outcome, lake)
+    if outcome.published and not outcome.unchanged:
+        store = Lake(session.start(settings, "dtsen run"), lake)
+        accuracy = evaluation.evaluate(store, truth, outcome.release_id) if truth else None
+        summary.print_release(out, store, outcome, accuracy)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def approve(
+    lake: LakeOption,
+    period: PeriodOption,
+    role: Annotated[str, typer.Option("--role", help="Role that signs.")],
+    name: Annotated[str, typer.Option("--name", help="Who signs.")],
+    config: ConfigOption = None,
+    setting: SetOption = None,
+) -> None:
+    """Sign an audited release in a role."""
+    settings = _load(config, setting, None)
+    Period.parse(period)
+    with lakes.hold(lake):
+        registry = Registry(_open(lake, settings, "approve"))
+        release_id = registry.release_of(period)
+        registry.approve(release_id, role, name, settings.release.signoff_roles)
+    out.print(f"{release_id}: signed as {role}")
+
+
+@app.command()
+def publish(lake: LakeOption, period: PeriodOption, config: ConfigOption = None, setting: SetOption = None) -> None:
+    """Make an audited release the current one."""
+    settings = _load(config, setting, None)
+    Period.parse(period)
+    with lakes.hold(lake):
+        store = _open(lake, settings, "publish")
+        release_id, changed = pipeline.publish(store, settings, period)
+    out.print(f"{release_id}: {'published' if changed else 'was published before; nothing changed'}")
+
+
+@app.command()
+def rollback(
+    lake: LakeOption,
+    to: Annotated[str, typer.Option("--to", help="Release to go back to, such as 2025Q4.1.")],
+    config: ConfigOption = None,
+    setting: SetOption = None,
+) -> None:
+    """Go back to an earlier published release."""
+    settings = _load(config, setting, None)
+    with lakes.hold(lake):
+        Registry(_open(lake, settings, "rollback")).rollback(to)
+    out.print(f"{to} is the current release")
+
+
+@app.command()
+def train(
+    what: Annotated[str, typer.Argument(help="linkage or pmt.")],
+    lake: LakeOption,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+    master: MasterOption = None,
+) -> None:
+    """Fit a model on the newest build and register it."""
+    trainers = {"linkage": linkage.train, "pmt": welfare.train}
+    if what not in trainers:
+        message = f"train {what}: choose {' or '.join(trainers)}"
+        raise UsageError(message)
+    settings = _load(config, setting, master)
+    with lakes.hold(lake):
+        store = _open(lake, settings, "train")
+        version = trainers[what](pipeline.job_of_build(store, settings))
+    out.print(f"{what} model {version} is registered")
+
+
+@app.command()
+def dictionary(
+    table: Annotated[str | None, typer.Option("--table", help="One table, such as master/person.")] = None,
+) -> None:
+    """Print every table, column, unit, code list and indicator name."""
+    data_dictionary.print_dictionary(out, table)
+
+
+@app.command("status")
+def show_status(lake: LakeOption, config: ConfigOption = None, setting: SetOption = None) -> None:
+    """Print releases, their state, row accounts and gates."""
+    settings = _load(config, setting, None)
+    summary.print_status(out, status(_open(lake, settings, "status")))
+
+
+@app.command()
+def evaluate(
+    lake: LakeOption,
+    truth: Annotated[Path, typer.Option("--truth", help="Folder with the nation's truth.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
+    release: Annotated[str | None, typer.Option("--release", help="Release; default: the published one.")] = None,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+    master: MasterOption = None,
+) -> None:
+    """Measure linkage, families, PMT and targeting against truth."""
+    settings = _load(config, setting, master)
+    evaluation.require_truth(truth)
+    figures = evaluation.evaluate(_open(lake, settings, "evaluate"), truth, release)
+    if json_file is not None:
+        json_file.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    summary.print_accuracy(out, figures)
+
+
+@app.command("diff")
+def show_diff(
+    lake: LakeOption,
+    program: Annotated[str, typer.Option("--program", help="Program, such as pkh.")],
+    since: Annotated[str, typer.Option("--from", help="Earlier period.")],
+    until: Annotated[str, typer.Option("--to", help="Later period.")],
+    config: ConfigOption = None,
+    setting: SetOption = None,
+) -> None:
+    """Print who enters and leaves a program between two periods, by cause."""
+    settings = _load(config, setting, None)
+    summary.print_diff(out, diff(_open(lake, settings, "diff"), program, since, until))
+
+
+@app.command("serve")
+def serve_sql(
+    lake: LakeOption,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 10000,
+    role: Annotated[str | None, typer.Option("--role", help="Role whose tables are served.")] = None,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+) -> None:
+    """Serve the published tables over SQL (Thrift: JDBC, ODBC, BI tools) until it is stopped."""
+    serve(_load(config, setting, None), lake, port, role)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: Arguments without the program's name; None = those of the process.
+
+    Returns:
+        The exit code (``errors.ExitCode``).
+    """
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=True),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[os.environ.get("DTSEN_LOG", "WARNING").upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    # PySpark would log the text of a failed query, and with it whatever values stand in it.
+    logging.getLogger("SQLQueryContextLogger").disabled = True
+    try:
+        app(args=list(argv) if argv is not None else None)
+    except SystemExit as end:
+        return int(end.code or ExitCode.OK)
+    except DtsenError as error:
+        console.print(f"dtsen: {error}", markup=False)
+        return error.exit_code
+    except Exception as error:  # the last wall: what is printed must hold no person's value
+        return summary.print_unexpected(console, error)
+    return ExitCode.OK

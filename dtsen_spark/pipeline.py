@@ -1,0 +1,384 @@
+"""The stages in order, what each reads and writes; run and resume.
+
+A stage is done when a row of ``ops/run`` says so under the fingerprint of everything it depends on: code, policy
+files, configuration, deliveries and the stages before it. A run that was killed leaves no such row for the stage
+it was in, and the next run begins there.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import family, harmonise, ingest, lake, linkage, marts, programs, quality, session, tables, welfare
+from dtsen_spark.config import Config, conf_dir
+from dtsen_spark.errors import ExitCode, UsageError, worst
+from dtsen_spark.ingest import LandingPlan, RefusedBatch
+from dtsen_spark.job import Job, Period
+from dtsen_spark.lake import Lake, Written
+from dtsen_spark.ledger import Account, Ledger, utc_now
+from dtsen_spark.quality import GateResult
+from dtsen_spark.release import Registry
+
+log = structlog.get_logger(__name__)
+
+DONE: Final = "DONE"
+FAILED: Final = "FAILED"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the job.
+
+    Attributes:
+        name: Name on the command line and in ``ops``.
+        run: Reads, transforms, writes.
+        sections: Sections of the configuration that its result depends on.
+        says: What it does, in one phrase.
+    """
+
+    name: str
+    run: Callable[[Job], None]
+    sections: tuple[str, ...]
+    says: str
+
+
+STAGES: Final[tuple[Stage, ...]] = (
+    Stage("ingest", ingest.run, ("ingest",), "deliveries to accepted rows, the rest to quarantine"),
+    Stage("harmonise", harmonise.run, ("harmonise",), "four code systems to one meaning"),
+    Stage("linkage", linkage.run, ("linkage",), "records to persons, each once"),
+    Stage("family", family.run, ("family",), "persons to families"),
+    Stage("welfare", welfare.run, ("welfare",), "families to scores and deciles"),
+    Stage("programs", programs.run, ("programs",), "who gets what, and why"),
+    Stage("marts", marts.run, ("privacy",), "statistics without personal data"),
+    Stage("audit", quality.run, ("quality",), "the gate of the release"),
+)
+NAMES: Final = tuple(stage.name for stage in STAGES)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What ``dtsen run`` was asked for.
+
+    Attributes:
+        landing: Root of the deliveries.
+        lake: Root of the lake.
+        period: Period of the release.
+        first: First stage to run; stages before it must be done.
+        last: Last stage to run.
+        publish: Publish when the gate lets it through.
+        revise: Open the next revision of a published period.
+    """
+
+    landing: Path
+    lake: Path
+    period: str
+    first: str = NAMES[0]
+    last: str = NAMES[-1]
+    publish: bool = False
+    revise: bool = False
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What one stage did in this run.
+
+    Attributes:
+        name: Stage.
+        rows: Rows that it wrote, all its tables together.
+        seconds: Duration; 0 where it was done before.
+        resumed: It was done by an earlier run and was not done again.
+        tables: What it wrote, by table path.
+    """
+
+    name: str
+    rows: int
+    seconds: float
+    resumed: bool
+    tables: dict[str, Written]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run ended with.
+
+    Attributes:
+        release_id: The release.
+        exit_code: Exit code of the command.
+        stages: What each stage did.
+        accounts: Accounts of this run's stages.
+        refused: Batches that were refused.
+        gate: Result of the gate, where the audit ran.
+        published: Whether the release is published now.
+        unchanged: The period was published before; nothing was done.
+    """
+
+    release_id: str
+    exit_code: ExitCode
+    stages: tuple[StageReport, ...]
+    accounts: tuple[Account, ...]
+    refused: tuple[RefusedBatch, ...]
+    gate: GateResult | None
+    published: bool
+    unchanged: bool = False
+
+
+def selected(first: str, last: str) -> tuple[Stage, ...]:
+    """Return the stages from ``first`` to ``last``.
+
+    Raises:
+        UsageError: A name is unknown, or they stand in the wrong order.
+    """
+    for name in (first, last):
+        if name not in NAMES:
+            message = f"no stage '{name}'; stages in order: {', '.join(NAMES)}"
+            raise UsageError(message)
+    start, end = NAMES.index(first), NAMES.index(last)
+    if start > end:
+        message = f"--from {first} stands after --to {last}; stages in order: {', '.join(NAMES)}"
+        raise UsageError(message)
+    return STAGES[start : end + 1]
+
+
+@cache
+def code_fingerprint() -> str:
+    """Return the SHA-256 of the package's code and the policy files: another rule is another result."""
+    package = Path(__file__).parent
+    policy = [
+        path for part in ("codes", "regions", "names", "programs", "quality") for path in (conf_dir() / part).rglob("*")
+    ]
+    digest = hashlib.sha256()
+    for path in sorted([*package.rglob("*.py"), *(path for path in policy if path.is_file())]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def fingerprints(config: Config, plan: LandingPlan, period: Period, previous: str | None) -> dict[str, str]:
+    """Return the fingerprint of every stage: each hangs on the one before it.
+
+    Args:
+        config: The configuration.
+        plan: The deliveries that the period takes.
+        period: Period of the release.
+        previous: Last published release.
+
+    Returns:
+        64 hex digits by stage name.
+    """
+    text = json.dumps([code_fingerprint(), plan.fingerprint, period.text, previous])
+    found: dict[str, str] = {}
+    for stage in STAGES:
+        text = hashlib.sha256(f"{text} {stage.name} {config.fingerprint(*stage.sections)}".encode()).hexdigest()
+        found[stage.name] = text
+    return found
+
+
+def run(request: RunRequest, config: Config, progress: Callable[[StageReport], None]) -> Outcome:
+    """Run the job: stages, gate, and publication where asked.
+
+    Everything that can be wrong without reading a row is found before Spark starts.
+
+    Args:
+        request: What was asked for.
+        config: The configuration.
+        progress: Called after each stage.
+
+    Returns:
+        What the run ended with; its exit code tells refused batches and a closed gate.
+
+    Raises:
+        UsageError: An argument is wrong, or a required table was never delivered.
+        LakeLockedError: Another run holds the lake.
+        DtsenError: A stage failed.
+    """
+    period = Period.parse(request.period)
+    stages = selected(request.first, request.last)
+    programs.load_rules(config.programs.enabled, period)
+    plan = ingest.survey_landing(request.landing, period)
+    with lake.hold(request.lake):
+        spark = session.start(config, f"dtsen {request.period}")
+        store = Lake(spark, request.lake)
+        registry = Registry(store)
+        if registry.is_published(period.text) and not request.revise:
+            release_id = registry.release_of(period.text)
+            return Outcome(release_id, ExitCode.OK, (), (), (), None, published=True, unchanged=True)
+        release_id = registry.open(period.text, revise=request.revise)
+        job = Job(
+            spark=spark,
+            config=config,
+            lake=store,
+            landing=request.landing,
+            period=period,
+            release_id=release_id,
+            previous_release=registry.current(),
+            ledger=Ledger(release_id, period.text, run_id=uuid4().hex),
+            outputs={},
+        )
+        wanted = fingerprints(config, plan, period, job.previous_release)
+        reports = _run_stages(job, stages, wanted, progress)
+        return _conclude(job, registry, request, reports)
+
+
+def _run_stages(
+    job: Job, stages: Sequence[Stage], wanted: dict[str, str], progress: Callable[[StageReport], None]
+) -> tuple[StageReport, ...]:
+    done = _done(job, wanted)
+    missing = [name for name in NAMES[: NAMES.index(stages[0].name)] if name not in done]
+    if missing:
+        message = f"--from {stages[0].name}: {', '.join(missing)} must be done first for {job.release_id}; run them"
+        raise UsageError(message)
+    reports = []
+    for stage in stages:
+        # A stage is only as done as those before it: once one was done again, all later ones are.
+        report = done.get(stage.name) if all(r.resumed for r in reports) else None
+        if report is None:
+            report = _run_stage(job, stage, wanted[stage.name])
+        reports.append(report)
+        progress(report)
+    return tuple(reports)
+
+
+def _run_stage(job: Job, stage: Stage, fingerprint: str) -> StageReport:
+    log.info("stage begins", stage=stage.name, release=job.release_id, what=stage.says)
+    job.outputs.clear()
+    job.lake.clear(tables.DQ_METRIC, {c.RELEASE_ID: job.release_id, c.STAGE: stage.name})
+    began = time.monotonic()
+    try:
+        stage.run(job)
+    except Exception as error:
+        seconds = time.monotonic() - began
+        job.lake.append_rows(tables.RUN, [_run_row(job, stage, FAILED, fingerprint, seconds, type(error).__name__)])
+        raise
+    written = dict(job.outputs)
+    job.lake.append_rows(tables.LEDGER, job.ledger.drain_accounts())
+    job.lake.append_rows(tables.DQ_METRIC, job.ledger.drain_metrics())
+    seconds = time.monotonic() - began
+    # Last of all: without this row the stage counts as never done.
+    job.lake.append_rows(tables.RUN, [_run_row(job, stage, DONE, fingerprint, seconds, "")])
+    return StageReport(stage.name, _rows(written), seconds, resumed=False, tables=written)
+
+
+def _rows(written: dict[str, Written]) -> int:
+    return sum(one.rows for one in written.values())
+
+
+def _run_row(job: Job, stage: Stage, state: str, fingerprint: str, seconds: float, error: str) -> dict[str, Any]:
+    detail = {"tables": {path: asdict(one) for path, one in sorted(job.outputs.items())}, "error": error}
+    return {
+        c.RUN_ID: job.ledger.run_id,
+        c.RELEASE_ID: job.release_id,
+        c.PERIOD: job.period.text,
+        c.STAGE: stage.name,
+        c.STATE: state,
+        c.FINGERPRINT: fingerprint,
+        c.ROWS: _rows(job.outputs),
+        c.SECONDS: seconds,
+        c.DETAIL: json.dumps(detail, sort_keys=True),
+        c.RECORDED_AT: utc_now(),
+    }
+
+
+def stage_rows(store: Lake, release_id: str) -> list[dict[str, Any]]:
+    """Return the rows of ``ops/run`` of one release, oldest first; a few for each run."""
+    if not store.exists(tables.RUN):
+        return []
+    rows = store.read(tables.RUN).where(F.col(c.RELEASE_ID) == release_id).orderBy(c.RECORDED_AT).collect()
+    return [row.asDict() for row in rows]
+
+
+def _done(job: Job, wanted: dict[str, str]) -> dict[str, StageReport]:
+    """Return the leading stages that an earlier run did under today's fingerprint and whose tables still stand."""
+    newest = {row[c.STAGE]: row for row in stage_rows(job.lake, job.release_id)}
+    done: dict[str, StageReport] = {}
+    for stage in STAGES:
+        row = newest.get(stage.name)
+        if row is None or row[c.STATE] != DONE or row[c.FINGERPRINT] != wanted[stage.name]:
+            break
+        written = {path: Written(**one) for path, one in json.loads(row[c.DETAIL])["tables"].items()}
+        done[stage.name] = StageReport(stage.name, _rows(written), 0.0, resumed=True, tables=written)
+    return done
+
+
+def build_tables(store: Lake, release_id: str) -> dict[str, Written]:
+    """Return what the finished stages of a build wrote, by table path."""
+    found: dict[str, Written] = {}
+    for row in stage_rows(store, release_id):
+        if row[c.STATE] == DONE:
+            found.update({path: Written(**one) for path, one in json.loads(row[c.DETAIL])["tables"].items()})
+    return found
+
+
+def publish(store: Lake, config: Config, period: str) -> tuple[str, bool]:
+    """Publish the audited release of a period.
+
+    Args:
+        store: The lake; the caller holds it.
+        config: The configuration: which roles must sign.
+        period: Period of the release.
+
+    Returns:
+        The release, and whether anything changed.
+
+    Raises:
+        UsageError: The period has no audited release, or a signature is missing.
+    """
+    registry = Registry(store)
+    release_id = registry.release_of(period)
+    changed = registry.publish(
+        release_id, build_tables(store, release_id), run_id=uuid4().hex, signoff_roles=config.release.signoff_roles
+    )
+    return release_id, changed
+
+
+def newest_build(store: Lake) -> str:
+    """Return the release whose build was written last.
+
+    Raises:
+        UsageError: The lake has no build.
+    """
+    builds = sorted((store.root / "build").glob("*"), key=lambda path: path.stat().st_mtime)
+    if not builds:
+        message = f"{store.root}: no release here yet; run 'dtsen run' first"
+        raise UsageError(message)
+    return builds[-1].name
+
+
+def job_of_build(store: Lake, config: Config) -> Job:
+    """Return a job over the newest build, for commands that work on one outside a run (training).
+
+    Raises:
+        UsageError: The lake has no build.
+    """
+    release_id = newest_build(store)
+    period = Period.parse(release_id.rsplit(".", 1)[0])
+    ledger = Ledger(release_id, period.text, run_id=uuid4().hex)
+    previous = Registry(store).current()
+    return Job(store.spark, config, store, store.root, period, release_id, previous, ledger, {})
+
+
+def _conclude(job: Job, registry: Registry, request: RunRequest, reports: tuple[StageReport, ...]) -> Outcome:
+    refused = tuple(ingest.refused_batches(job))
+    codes = [ExitCode.REFUSED] if refused else []
+    gate = None
+    published = False
+    if request.last == NAMES[-1]:
+        gate = quality.gate(job)
+        registry.conclude(job.release_id, job.ledger.run_id, passed=gate.passed, failed=[f.name for f in gate.failed])
+        if not gate.passed:
+            codes.append(ExitCode.GATE)
+        elif request.publish:
+            publish(job.lake, job.config, job.period.text)
+            published = True
+    job.lake.drop_scratch(job.release_id)
+    return Outcome(
+        job.release_id, worst(codes), reports, tuple(job.ledger.accounts), refused, gate, published=published
+    )

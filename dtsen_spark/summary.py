@@ -1,0 +1,186 @@
+"""What the commands print: progress, accounts, accuracy, a release at a glance. Counts only, never a person's value."""
+
+import errno
+import os
+import traceback
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pyspark.sql import functions as F
+from rich.console import Console
+from rich.table import Table
+
+from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.errors import ExitCode
+from dtsen_spark.lake import Lake
+from dtsen_spark.pipeline import Outcome, StageReport
+from dtsen_spark.synthetic import Summary
+
+_DEBUG_VARIABLE: Final = "DTSEN_DEBUG"
+_NATION: Final = 0
+
+
+def print_stage(console: Console, report: StageReport) -> None:
+    """Print the one progress line of a stage: rows, seconds, rows a second."""
+    if report.resumed:
+        console.print(f"{report.name:<10} {report.rows:>12,} rows   done by an earlier run", markup=False)
+        return
+    rate = report.rows / report.seconds if report.seconds else 0.0
+    console.print(
+        f"{report.name:<10} {report.rows:>12,} rows {report.seconds:>8.1f} s {rate:>12,.0f} rows/s", markup=False
+    )
+
+
+def print_nation(out: Console, made: Summary, folder: Path) -> None:
+    """Print what ``dtsen generate`` wrote."""
+    table = _table("Synthetic nation", "table", "rows")
+    for name, rows in sorted(made.rows.items()):
+        table.add_row(name, f"{rows:,}")
+    out.print(table)
+    out.print(f"landing: {folder / 'landing'}\ntruth:   {folder / 'truth'}", markup=False)
+
+
+def print_outcome(out: Console, console: Console, outcome: Outcome, lake: Path) -> None:
+    """Print the table of accounts, refused batches and the gate's verdict."""
+    if outcome.unchanged:
+        out.print(f"{outcome.release_id} is published; nothing was done (--revise opens the next revision)")
+        return
+    if outcome.accounts:
+        table = _table(f"Accounts of {outcome.release_id}", "stage", "subject", "in", "out", "set aside", "balance")
+        for one in outcome.accounts:
+            balance = "yes" if one.balanced else "NO"
+            numbers = (f"{n:,}" for n in (one.rows_in, one.rows_out, one.rows_set_aside))
+            table.add_row(one.stage, one.subject, *numbers, balance)
+        out.print(table)
+    for batch in outcome.refused:
+        console.print(f"refused: {batch.path}: {batch.reason}", markup=False)
+    if outcome.gate is not None:
+        for failed in outcome.gate.failed:
+            console.print(f"gate: {failed}", markup=False)
+        for warning in outcome.gate.warnings:
+            console.print(f"warning: {warning}", markup=False)
+        verdict = "passed" if outcome.gate.passed else "stopped the release"
+        console.print(f"the gate {verdict}; data docs: {outcome.gate.data_docs}", markup=False)
+    state = "published" if outcome.published else "not published"
+    out.print(f"{outcome.release_id}: {state}; lake: {lake}", markup=False)
+
+
+def print_release(out: Console, store: Lake, outcome: Outcome, accuracy: Mapping[str, Any] | None) -> None:
+    """Print a published release at a glance: deciles, programs, accuracy, what to try next."""
+    period = F.col(c.RELEASE_ID) == outcome.release_id
+    nation = F.col(c.REGION_LEVEL) == _NATION
+    deciles = store.read(tables.STATS_DECILE).where(period & nation).orderBy(c.DECILE)
+    table = _table("Desil", "desil", "persons", "families")
+    for row in deciles.collect():  # ten rows
+        label = "not ranked" if row[c.DECILE] is None else str(row[c.DECILE])
+        table.add_row(label, _count(row[c.PERSONS]), _count(row[c.FAMILIES]))
+    out.print(table)
+    programs = store.read(tables.STATS_PROGRAM).where(period & nation).orderBy(c.PROGRAM, c.DECISION, c.CHANGE)
+    table = _table("Programs", "program", "unit", "decision", "change", "units", "Rp a year")
+    for row in programs.collect():  # programs × decisions × changes
+        names = (row[c.PROGRAM], row[c.UNIT], row[c.DECISION], row[c.CHANGE])
+        table.add_row(*map(str, names), _count(row[c.ROWS]), _count(row[c.BENEFIT_TOTAL_IDR_YEAR]))
+    out.print(table)
+    if accuracy is not None:
+        print_accuracy(out, accuracy)
+    root = store.root
+    out.print(
+        f"Tables: {root}/<layer>/<name> (Delta), such as {root / 'master' / 'person'}\n"
+        "Try next:\n"
+        f"  dtsen status --lake {root}\n"
+        "  dtsen dictionary --table master/person\n"
+        f"  make serve LAKE={root}    (SQL on port 10000; open notebooks/ for a tour)",
+        markup=False,
+    )
+
+
+def print_accuracy(out: Console, figures: Mapping[str, Any]) -> None:
+    """Print the accuracy figures of an evaluation as a table of names and numbers."""
+    table = _table(f"Accuracy of {figures.get('release', '')} against truth", "figure", "value")
+    for name, value in _flat(figures):
+        if isinstance(value, float):
+            table.add_row(name, f"{value:.5f}")
+        elif isinstance(value, int):
+            table.add_row(name, f"{value:,}")
+    out.print(table)
+
+
+def print_status(out: Console, status: Mapping[str, Any]) -> None:
+    """Print the sections of ``dtsen status``: each a list of rows with the same keys."""
+    for title, rows in status.items():
+        if not rows:
+            out.print(f"{title}: none")
+            continue
+        table = _table(title, *rows[0])
+        for row in rows:
+            table.add_row(*(_text(value) for value in row.values()))
+        out.print(table)
+
+
+def print_diff(out: Console, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print who enters and leaves a program, as counts by change and cause."""
+    table = _table("Changes", "change", "cause", "units")
+    for row in rows:
+        table.add_row(*(_text(value) for value in row.values()))
+    out.print(table)
+
+
+def print_unexpected(console: Console, error: Exception) -> ExitCode:
+    """Print an error that nobody foresaw, by kind and place but without its text, which may hold a person's value.
+
+    Returns:
+        The exit code.
+    """
+    if os.environ.get(_DEBUG_VARIABLE):
+        console.print("".join(traceback.format_exception(error)), markup=False)
+        return ExitCode.OTHER
+    causes = list(_causes(error))
+    text = " ".join(str(cause) for cause in causes)
+    if "No space left on device" in text or any(getattr(e, "errno", None) == errno.ENOSPC for e in causes):
+        console.print("dtsen: the disk is full; make room and run the same command again: it resumes", markup=False)
+        return ExitCode.OTHER
+    if any(isinstance(cause, PermissionError) for cause in causes) or "Permission denied" in text:
+        console.print("dtsen: no permission to write; check the owner of the lake's and output folders", markup=False)
+        return ExitCode.OTHER
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "dtsen_spark" in frame.filename]
+    where = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "outside dtsen_spark"
+    console.print(
+        f"dtsen: unexpected {type(error).__name__} at {where}; nothing of it is visible in the published tables. "
+        f"Run again to resume, or with {_DEBUG_VARIABLE}=1 for the full error (it may hold personal data)",
+        markup=False,
+    )
+    return ExitCode.OTHER
+
+
+def _causes(error: BaseException | None) -> Iterable[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _table(title: str, *headers: str) -> Table:
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for number, header in enumerate(headers):
+        table.add_column(header, justify="left" if number == 0 else "right", no_wrap=True)
+    return table
+
+
+def _flat(figures: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _count(value: int | None) -> str:
+    return "suppressed" if value is None else f"{value:,}"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
