@@ -58,7 +58,9 @@ generate: setup ## Make the synthetic nation, unless it is there
 
 run: setup ## Deliveries to a published release: make the nation where needed, run every stage, publish, summarise
 	@if [ '$(LANDING)' = '$(DATA)/landing' ]; then $(MAKE) generate; fi
-	@$(DTSEN) run --landing '$(LANDING)' --lake '$(LAKE)' --period '$(PERIOD)' $(if $(CONFIG),--config '$(CONFIG)') --publish
+	@truth=(); if [ '$(LANDING)' = '$(DATA)/landing' ]; then truth=(--truth '$(DATA)/truth'); fi; \
+	$(DTSEN) run --landing '$(LANDING)' --lake '$(LAKE)' --period '$(PERIOD)' $(if $(CONFIG),--config '$(CONFIG)') \
+	  --publish $${truth[@]+"$${truth[@]}"}
 
 status: setup ## Releases of the lake, their state and accounts
 	@$(DTSEN) status --lake '$(LAKE)'
