@@ -125,6 +125,10 @@ LINE = _col(
     "Line of the file where the record starts; the header is line 1 (Parquet: row number, from 1).",
     _PUBLIC,
 )
+RECORD_NO = _col("record_no", _LONG, "Record of the file, from 1; the header is none.", _PUBLIC)
+LINE_BREAKS = _col("line_breaks", _INT, "Line breaks inside the record.", _PUBLIC, unit="lines")
+MANIFEST_SHA256 = _col("manifest_sha256", _STRING, "SHA-256 of the batch's manifest, 64 hex digits.", _PUBLIC)
+DRIFT = _col("drift", _STRING, "How the batch differs from the contract, as JSON: columns new, missing, of another type.", _PUBLIC)
 RAW = _col("raw", _STRING, "The rejected record as delivered.", _IDENTIFYING)
 REASONS = _col("reasons", _STRINGS, "Every reason, sorted.", _PUBLIC)
 NATIVE_KEY = _col(

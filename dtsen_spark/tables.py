@@ -257,9 +257,20 @@ def bronze(table: LandingTable) -> TableContract:
         layer="bronze",
         name=table.table_name,
         one_row_is=f"delivered row: {table.one_row_is}",
-        key=(c.BATCH_ID, c.FILE, c.LINE),
+        key=(c.BATCH_ID, c.FILE, c.RECORD_NO),
         fields=fields(
-            c.BATCH_ID, c.AS_OF, c.BATCH_MODE, c.OP, c.FILE, c.LINE, c.NATIVE_KEY, c.REASONS, c.EXTRA, c.CORRUPT
+            c.BATCH_ID,
+            c.AS_OF,
+            c.BATCH_MODE,
+            c.OP,
+            c.FILE,
+            c.RECORD_NO,
+            c.LINE_BREAKS,
+            c.NATIVE_KEY,
+            c.REASONS,
+            c.EXTRA,
+            c.CORRUPT,
+            required=(c.BATCH_ID, c.FILE, c.RECORD_NO),
         ),
         slice_by=(c.BATCH_ID,),
         text_columns=table.columns,
@@ -277,6 +288,23 @@ def quarantine(table: LandingTable) -> TableContract:
             c.BATCH_ID, c.AS_OF, c.NATIVE_KEY, c.REASONS, c.FILE, c.LINE, c.RAW, c.STATE, c.RELEASE_ID, c.RECORDED_AT
         ),
         slice_by=(c.BATCH_ID,),
+    )
+
+
+def accepted(table: LandingTable) -> TableContract:
+    """Return the contract of a landing table's accepted state: what all batches up to the period leave.
+
+    The delivered columns keep their names and are text, trimmed, null where empty.
+    """
+    return TableContract(
+        layer="accepted",
+        name=table.table_name,
+        one_row_is=f"native key: {table.one_row_is}, as last accepted",
+        key=(c.NATIVE_KEY,),
+        fields=fields(
+            c.NATIVE_KEY, c.AS_OF, c.BATCH_ID, c.STALE_QUARANTINED, c.PARENT_GONE, required=(c.NATIVE_KEY,)
+        ),
+        text_columns=table.columns,
     )
 
 
@@ -807,6 +835,27 @@ DQ_METRIC: Final = TableContract(
     ),
     slice_by=(c.RELEASE_ID, c.STAGE),
 )
+BATCH: Final = TableContract(
+    layer="ops",
+    name="batch",
+    one_row_is="offered batch and content: APPLIED or REFUSED",
+    key=(c.SOURCE, c.SOURCE_TABLE, c.BATCH_ID, c.MANIFEST_SHA256),
+    fields=fields(
+        c.SOURCE,
+        c.SOURCE_TABLE,
+        c.BATCH_ID,
+        c.AS_OF,
+        c.BATCH_MODE,
+        c.MANIFEST_SHA256,
+        c.STATE,
+        c.REASON,
+        c.ROWS,
+        c.DRIFT,
+        c.RELEASE_ID,
+        c.RECORDED_AT,
+        required=(c.SOURCE, c.SOURCE_TABLE, c.BATCH_ID, c.STATE),
+    ),
+)
 ACCESS_LOG: Final = TableContract(
     layer="ops",
     name="access_log",
@@ -846,5 +895,6 @@ TABLES: Final[tuple[TableContract, ...]] = (
     RUN,
     RELEASE,
     DQ_METRIC,
+    BATCH,
     ACCESS_LOG,
 )
