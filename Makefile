@@ -128,7 +128,7 @@ format: setup ## Format the code and mend what the linter can
 # -- tidy --------------------------------------------------------------------------------------------------------------
 
 clean: cluster-down ## Remove data/ and what was built; .venv and jars stay
-	@rm -rf data dist build .cluster .ivy spark-warehouse metastore_db derby.log
+	@rm -rf data dist build .cluster spark-warehouse metastore_db derby.log
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 clean-all: clean ## Remove .venv and jars as well

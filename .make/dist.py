@@ -8,11 +8,12 @@ import shutil
 import sys
 import tempfile
 import venv
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from environment import ROOT, SetupError, jar_name, jars_dir, locked_jars, run, say, selected, sha256
+from environment import ROOT, SetupError, run, say, selected, sha256
+
+from dtsen_spark import session
 
 DIST: Final = ROOT / "dist"
 RUNTIME_LOCK: Final = ROOT / "requirements.lock"
@@ -49,13 +50,8 @@ def copy_jars() -> None:
     """Copy the locked jars and Splink's similarity functions, and list them for ``--jars``."""
     folder = DIST / "jars"
     folder.mkdir()
-    for coordinate in locked_jars():
-        shutil.copy(jars_dir() / jar_name(coordinate), folder)
-    spec = find_spec("splink")
-    if spec is None or spec.origin is None:
-        message = "splink is not installed; run 'make setup'"
-        raise SetupError(message)
-    for jar in Path(spec.origin).parent.glob("internals/files/spark_jars/*_spark4*.jar"):
+    # The jars of a session are those of a submit; the session module knows which they are.
+    for jar in session.jars():
         shutil.copy(jar, folder)
     names = sorted(str(jar.relative_to(ROOT)) for jar in folder.glob("*.jar"))
     (DIST / "jars.txt").write_text("\n".join(names) + "\n", encoding="utf-8")

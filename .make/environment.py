@@ -25,7 +25,6 @@ BIN: Final = VENV / "bin"
 STAMP: Final = VENV / "setup.json"
 PYTHON_LOCK: Final = ROOT / "requirements-dev.lock"
 JARS_LOCK: Final = ROOT / "conf" / "spark" / "jars.lock"
-IVY: Final = ROOT / ".ivy"
 # What the jars name as dependencies and Spark ships already, or no plain table uses: 85 MB left where they are.
 NOT_NEEDED: Final = "org.*:*,com.*:*,commons-*:*,javax.*:*,io.airlift:*,io.unitycatalog:*,io.delta:delta-kernel*"
 # Builds the packages that have no wheel; installed first, so that no build fetches an unpinned tool.
@@ -180,40 +179,49 @@ def fetch_jars(coordinates: list[str]) -> None:
         SetupError: No network, or a fetched jar is not the locked one.
     """
     say(f"fetching {len(coordinates)} jars, once: {', '.join(coordinates)}")
+    locked = locked_jars()
     with tempfile.TemporaryDirectory() as folder:
         nothing = Path(folder, "nothing.py")
         nothing.touch()
+        # The scripts in .venv/bin do not bear a space in the folder's name; those of the package do.
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        spark_home = VENV / "lib" / version / "site-packages" / "pyspark"
         command = [
-            *(BIN / "spark-submit", "--master", "local[1]", "--conf", f"spark.jars.ivy={IVY}"),
+            *(spark_home / "bin" / "spark-submit", "--master", "local[1]", "--conf", f"spark.jars.ivy={folder}"),
             *("--packages", ",".join(coordinates), "--exclude-packages", NOT_NEEDED, nothing),
         ]
-        env = os.environ | {"PYSPARK_PYTHON": str(BIN / "python"), "SPARK_LOCAL_HOSTNAME": "localhost"}
-        env.pop("SPARK_HOME", None)
+        env = os.environ | {
+            "SPARK_HOME": str(spark_home),
+            "PYSPARK_PYTHON": str(BIN / "python"),
+            "SPARK_LOCAL_HOSTNAME": "localhost",
+        }
         done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=folder, check=False)
-    locked = locked_jars()
-    for coordinate in coordinates:
-        group = coordinate.split(":")[0]
-        fetched = IVY / "jars" / f"{group}_{jar_name(coordinate)}"
-        if not fetched.exists():
-            sys.stderr.write(done.stdout[-2000:] + done.stderr[-4000:])
-            message = (
-                f"{coordinate} could not be fetched (see above). Without a network: put {jar_name(coordinate)} into "
-                f"{jars_dir()}, or name a folder that holds the jars of conf/spark/jars.lock in DTSEN_JARS"
-            )
-            raise SetupError(message)
-        if (found := sha256(fetched)) != locked[coordinate]:
-            message = (
-                f"the repository sent another {coordinate} than conf/spark/jars.lock names (sha256 {found}, "
-                f"locked {locked[coordinate]}); it was not installed: ask who runs the repository"
-            )
-            raise SetupError(message)
-        jars_dir().mkdir(parents=True, exist_ok=True)
-        target = jars_dir() / jar_name(coordinate)
-        partial = target.with_suffix(".part")
-        shutil.copyfile(fetched, partial)
-        partial.replace(target)
-    shutil.rmtree(IVY, ignore_errors=True)
+        for coordinate in coordinates:
+            fetched = Path(folder, "jars", f"{coordinate.split(':')[0]}_{jar_name(coordinate)}")
+            if not fetched.exists():
+                sys.stderr.write(done.stdout[-2000:] + done.stderr[-4000:])
+                message = (
+                    f"{coordinate} could not be fetched (see above). Without a network: put {jar_name(coordinate)} "
+                    f"into {jars_dir()}, or name a folder that holds the jars of conf/spark/jars.lock in DTSEN_JARS"
+                )
+                raise SetupError(message)
+            if (found := sha256(fetched)) != locked[coordinate]:
+                message = (
+                    f"the repository sent another {coordinate} than conf/spark/jars.lock names (sha256 {found}, "
+                    f"locked {locked[coordinate]}); it was not installed: ask who runs the repository"
+                )
+                raise SetupError(message)
+            install_jar(fetched)
     say(f"the jars are ready in {jars_dir()}")
+
+
+def install_jar(fetched: Path) -> None:
+    """Put a checked jar into its folder at once, so that a copy that was cut off is never taken for one."""
+    jars_dir().mkdir(parents=True, exist_ok=True)
+    target = jars_dir() / fetched.name.partition("_")[2]
+    partial = target.with_suffix(".part")
+    shutil.copyfile(fetched, partial)
+    partial.replace(target)
 
 
 def main() -> int:
