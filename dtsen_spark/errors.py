@@ -22,8 +22,8 @@ class ExitCode(IntEnum):
 PRECEDENCE: tuple[ExitCode, ...] = (
     ExitCode.OTHER,
     ExitCode.LOCKED,
-    ExitCode.GATE,
     ExitCode.USAGE,
+    ExitCode.GATE,
     ExitCode.REFUSED,
 )
 
