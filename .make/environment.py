@@ -186,7 +186,7 @@ def fetch_jars(coordinates: list[str]) -> None:
         # The scripts in .venv/bin do not bear a space in the folder's name; those of the package do.
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         spark_home = VENV / "lib" / version / "site-packages" / "pyspark"
-        command = [
+        command: list[str | Path] = [
             *(spark_home / "bin" / "spark-submit", "--master", "local[1]", "--conf", f"spark.jars.ivy={folder}"),
             *("--packages", ",".join(coordinates), "--exclude-packages", NOT_NEEDED, nothing),
         ]
