@@ -163,7 +163,7 @@ NAME = _col("name", _STRING, "Name as recorded.", _IDENTIFYING)
 NAME_NORM = _col("name_norm", _STRING, "Name after normalisation, tokens in order.", _IDENTIFYING)
 NAME_SORTED = _col("name_sorted", _STRING, "Normalised tokens, sorted.", _IDENTIFYING)
 NAME_TOKENS = _col("name_tokens", _STRINGS, "Normalised tokens, sorted, distinct.", _IDENTIFYING)
-NAME_PHONETIC = _col("name_phonetic", _STRING, "Phonetic key of the name's rarest-looking token.", _IDENTIFYING)
+NAME_PHONETIC = _col("name_phonetic", _STRING, "Phonetic key of the first token that is not a common one.", _IDENTIFYING)
 TOKEN_COUNT = _col("token_count", _INT, "Tokens of the normalised name; 1 is a mononym.")
 MOTHER_NAME_NORM = _col("mother_name_norm", _STRING, "Mother's name after normalisation.", _IDENTIFYING)
 MOTHER_NIK = _col("mother_nik", _STRING, "Mother's NIK.", _IDENTIFYING)
@@ -191,7 +191,7 @@ RELATION = _col("relation", _STRING, "Relation to the head of the family, our co
 MARITAL = _col("marital", _STRING, "Marital state: SINGLE, MARRIED, DIVORCED, WIDOWED.")
 REGISTRY_STATUS = _col("registry_status", _STRING, "Dukcapil: ACTIVE, DECEASED, ABROAD, INACTIVE.")
 STATUS_DATE = _col("status_date", _DATE, "Day of the registry status.")
-PRESENCE = _col("presence", _STRING, "Found at the visit: PRESENT, DECEASED, MOVED, ABROAD, NEW, NOT_FOUND.")
+PRESENCE = _col("presence", _STRING, "Found at the visit: PRESENT, NEW, AWAY, MOVED, ABROAD, NOT_FOUND, DECEASED.")
 
 # Person indicators
 EDUCATION = _col(
@@ -209,7 +209,7 @@ DISABILITY = _col("disability", _STRING, "Functional difficulty: NONE, MODERATE,
 CHRONIC = _col("chronic", _BOOL, "Chronic illness.", _SPECIFIC)
 PREGNANT = _col("pregnant", _BOOL, "Pregnant.", _SPECIFIC)
 HAS_ID_DOCUMENT = _col("has_id_document", _BOOL, "Holds a KTP, KIA or birth certificate.")
-HEALTH_COVER = _col("health_cover", _STRING, "Health insurance: NONE, PBI, OWN, EMPLOYER, OTHER.", _SPECIFIC)
+HEALTH_COVER = _col("health_cover", _STRING, "Health insurance: NONE, PBI, OWN, EMPLOYER, NON_PBI, OTHER.", _SPECIFIC)
 EMPLOYMENT_COVER = _col("employment_cover", _BOOL, "Covered for work accident (JKK) or death (JKM).", _SPECIFIC)
 STUNTED = _col("stunted", _BOOL, "Stunted or wasted child.", _SPECIFIC)
 
