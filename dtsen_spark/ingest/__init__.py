@@ -1,0 +1,16 @@
+"""Deliveries to accepted rows: landing zone to bronze and quarantine, and the state that all batches leave."""
+
+from dtsen_spark.ingest.landing import Batch, BatchClass, LandingPlan, survey_landing
+from dtsen_spark.ingest.registry import RefusedBatch, refused_batches
+from dtsen_spark.ingest.stage import STAGE, run
+
+__all__ = [
+    "STAGE",
+    "Batch",
+    "BatchClass",
+    "LandingPlan",
+    "RefusedBatch",
+    "refused_batches",
+    "run",
+    "survey_landing",
+]

@@ -1,0 +1,194 @@
+"""A batch's files as bronze rows: all columns text, with file, record number and the reasons that a row alone shows."""
+
+from collections import defaultdict
+from functools import reduce
+from pathlib import Path
+from typing import Final
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    DataType,
+    DoubleType,
+    FloatType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+from dtsen_spark import columns as c
+from dtsen_spark.config import IngestConfig
+from dtsen_spark.ingest.files import OP_COLUMN, DeliveredFile, FileKind
+from dtsen_spark.ingest.landing import Batch
+from dtsen_spark.tables import LandingTable
+
+KEY_SEPARATOR: Final = "|"
+UPSERT: Final = "U"
+DELETE: Final = "D"
+
+# Reasons that a row shows by itself; those that need other rows are in ``state``.
+EMPTY_KEY: Final = "empty_key"
+FIELD_COUNT: Final = "field_count"
+UNDECODABLE: Final = "undecodable"
+FIELD_TOO_LONG: Final = "field_too_long"
+UNKNOWN_OP: Final = "unknown_op"
+
+_MODE_DELTA: Final = "delta"
+_SEPARATOR: Final = "\x1f"
+_REPLACEMENT: Final = "\ufffd"  # what the decoder puts in place of bytes that are no UTF-8
+_ROW_BITS: Final = 33  # monotonically_increasing_id: the partition above, the row in it below
+_WHITE: Final = " \t\r\n"
+_MAX_FIELDS: Final = 100_000  # beyond this the tokenizer fails the task; the width of a file is checked before
+_GLOB: Final = str.maketrans({mark: f"\\{mark}" for mark in "\\*?[]{}"})
+
+
+def reading_session(spark: SparkSession) -> SparkSession:
+    """Return a session in which each file is a partition of its own, so that rows can be numbered inside it.
+
+    Files are unsplittable as it is (gzip, line breaks in quotes); what changes is that small ones are not packed.
+    """
+    session = spark.newSession()
+    session.conf.set("spark.sql.files.openCostInBytes", str(2**40))
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    return session
+
+
+def read_batch(session: SparkSession, batch: Batch, files: list[DeliveredFile], config: IngestConfig) -> DataFrame:
+    """Read a batch's files.
+
+    Files with one header are one scan; their column order is free, so columns are read by position and then named.
+
+    Args:
+        session: From ``reading_session``.
+        batch: The batch.
+        files: Its files, at least one, as ``files.verify`` found them.
+        config: Limits.
+
+    Returns:
+        One row for each record, under the table's bronze contract: text trimmed, null where empty, reasons sorted.
+    """
+    alike: dict[tuple[FileKind, tuple[str, ...], tuple[tuple[str, str], ...]], list[Path]] = defaultdict(list)
+    for file in files:
+        alike[(file.kind, file.header, tuple(sorted(file.types.items())))].append(file.path)
+    rows = [
+        _bronze(_scan(session, kind, header, paths), kind, header, batch, config)
+        for (kind, header, _), paths in sorted(alike.items())
+    ]
+    return reduce(DataFrame.unionByName, rows)
+
+
+def _scan(session: SparkSession, kind: FileKind, header: tuple[str, ...], paths: list[Path]) -> DataFrame:
+    names = [str(path).translate(_GLOB) for path in sorted(paths)]
+    if kind is FileKind.PARQUET:
+        delivered = session.read.parquet(*names)
+        positions = [_as_text(field).alias(_position(i)) for i, field in enumerate(delivered.schema.fields)]
+        number = F.col("_metadata.row_index") + 1
+        # Every Parquet row has the fields of its schema.
+        return delivered.select(*positions, F.lit(None).cast("string").alias(c.CORRUPT), *_where(number))
+    schema = StructType([StructField(_position(i), StringType()) for i in range(len(header))])
+    delivered = (
+        session.read.schema(schema.add(c.CORRUPT, StringType()))
+        .option("header", value=True)
+        .option("multiLine", value=True)
+        .option("quote", '"')
+        .option("escape", '"')
+        .option("encoding", "UTF-8")
+        .option("mode", "PERMISSIVE")
+        .option("columnNameOfCorruptRecord", c.CORRUPT)
+        .option("maxColumns", _MAX_FIELDS)
+        .csv(names)
+    )
+    number = F.monotonically_increasing_id().bitwiseAND(F.lit(2**_ROW_BITS - 1)) + 1
+    return delivered.select(*delivered.columns, *_where(number))
+
+
+def _where(number: Column) -> list[Column]:
+    return [F.col("_metadata.file_name").alias(c.FILE), number.alias(c.RECORD_NO)]
+
+
+def _position(index: int) -> str:
+    return f"_{index}"
+
+
+def _as_text(field: StructField) -> Column:
+    # Quoted: a delivered name may hold a dot.
+    column = F.col(f"`{field.name.replace('`', '``')}`")
+    kind: DataType = field.dataType
+    if isinstance(kind, (StructType, ArrayType, MapType)):
+        return F.to_json(column)
+    if isinstance(kind, (FloatType, DoubleType)):
+        # A code that a tool held as a float (3.0) is still the code 3; its "not a number" is an empty cell.
+        whole = F.when(column == F.floor(column), column.try_cast("decimal(38,0)").cast("string"))
+        return F.when(~F.isnan(column), F.coalesce(whole, column.cast("string")))
+    if isinstance(kind, BinaryType):
+        return F.decode(column, "UTF-8")
+    return column.cast("string")
+
+
+def _bronze(scan: DataFrame, kind: FileKind, header: tuple[str, ...], batch: Batch, config: IngestConfig) -> DataFrame:
+    table, manifest = batch.table, batch.described
+    is_delta = manifest.mode == _MODE_DELTA
+    text = {name: F.col(_position(i)) for i, name in enumerate(header) if name in table.columns}
+    delivered = [F.col(_position(i)) for i in range(len(header))]
+    operation = _clean(F.col(_position(header.index(OP_COLUMN)))) if is_delta else F.lit(UPSERT)
+    # A file of mixed line ends leaves its carriage returns on the last column; keys decide, so they are trimmed too.
+    strict = {*table.key, header[-1] if header else ""}
+    columns = {
+        name: (_clean(text[name], strict=name in strict) if name in text else F.lit(None).cast("string"))
+        for name in table.columns
+    }
+    key = F.concat_ws(KEY_SEPARATOR, *(columns[name] for name in table.key))
+    complete = F.coalesce(*(F.when(columns[name].isNull(), F.lit(False)) for name in table.key), F.lit(True))
+    whole = F.coalesce(F.col(c.CORRUPT), F.concat_ws(_SEPARATOR, *delivered))
+    reasons = {
+        EMPTY_KEY: ~complete,
+        FIELD_COUNT: F.col(c.CORRUPT).isNotNull(),
+        FIELD_TOO_LONG: (F.length(whole) > config.max_record_chars)
+        & F.exists(F.array(*delivered), lambda value: F.length(value) > config.max_record_chars),
+        UNDECODABLE: whole.contains(_REPLACEMENT) | whole.contains("\0") | _invalid(whole, kind),
+        UNKNOWN_OP: (~F.coalesce(operation.isin(UPSERT, DELETE), F.lit(False))),
+    }
+    found = [F.when(test, F.lit(reason)) for reason, test in sorted(reasons.items())]
+    breaks = F.length(whole) - F.length(F.replace(whole, F.lit("\n"), F.lit("")))
+    return scan.select(
+        F.lit(batch.batch_id).alias(c.BATCH_ID),
+        F.lit(manifest.as_of).alias(c.AS_OF),
+        F.lit(manifest.mode).alias(c.BATCH_MODE),
+        operation.alias(c.OP),
+        F.col(c.FILE),
+        F.col(c.RECORD_NO),
+        breaks.alias(c.LINE_BREAKS),
+        F.when(complete, key).alias(c.NATIVE_KEY),
+        F.array_compact(F.array(*found)).alias(c.REASONS),
+        _extra(table, header, is_delta=is_delta).alias(c.EXTRA),
+        F.col(c.CORRUPT),
+        *(column.alias(name) for name, column in columns.items()),
+    )
+
+
+def _clean(column: Column, *, strict: bool = True) -> Column:
+    trimmed = F.btrim(column, F.lit(_WHITE)) if strict else F.trim(column)
+    return F.nullif(trimmed, F.lit(""))
+
+
+def _invalid(whole: Column, kind: FileKind) -> Column:
+    # The CSV reader decodes and replaces; Parquet hands bytes through as they are.
+    return ~F.is_valid_utf8(whole) if kind is FileKind.PARQUET else F.lit(False)
+
+
+def _extra(table: LandingTable, header: tuple[str, ...], *, is_delta: bool) -> Column:
+    ours = {*table.columns, OP_COLUMN} if is_delta else set(table.columns)
+    named: dict[str, Column] = {}
+    for i, name in enumerate(header):
+        if name not in ours:
+            label = name or f"column_{i + 1}"
+            named[label if label not in named else f"{label}_{i + 1}"] = _clean(F.col(_position(i)))
+    if not named:
+        return F.lit(None).cast("string")
+    # A map, not a struct: names that differ only in case are two keys. Empty values are left out.
+    pairs = [part for name, value in named.items() for part in (F.lit(name), value)]
+    filled = F.map_filter(F.create_map(*pairs), lambda _, value: value.isNotNull())
+    return F.when(F.size(filled) > 0, F.to_json(filled))

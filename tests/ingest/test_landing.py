@@ -1,0 +1,185 @@
+"""Survey of the landing zone, without Spark."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dtsen_spark import tables
+from dtsen_spark.errors import DeliveryMissingError
+from dtsen_spark.ingest import BatchClass, survey_landing
+from dtsen_spark.ingest.manifest import RefusedError, parse
+from dtsen_spark.job import Period
+from tests.ingest.deliveries import deliver, deliver_required
+
+PERIOD = Period.parse("2026Q1")
+TABLE = tables.LANDING["pln/pelanggan"]
+SOUND: dict[str, Any] = {
+    "source": "pln",
+    "table": "pelanggan",
+    "batch_id": "b1",
+    "as_of": "2025-12-31",
+    "mode": "full",
+    "files": [{"name": "part-0.csv", "rows": 1, "sha256": "0" * 64}],
+}
+
+
+def _file(**bent: Any) -> dict[str, Any]:
+    return SOUND | {"files": [SOUND["files"][0] | bent]}
+
+
+def _without(key: str) -> dict[str, Any]:
+    return {name: value for name, value in SOUND.items() if name != key}
+
+
+BENT: dict[str, Any] = {
+    "array": [SOUND],
+    "null": None,
+    "number": 7,
+    "no source": _without("source"),
+    "no as_of": _without("as_of"),
+    "no mode": _without("mode"),
+    "no files": _without("files"),
+    "other source": SOUND | {"source": "dtks"},
+    "other table": SOUND | {"table": "pelanggan2"},
+    "other batch": SOUND | {"batch_id": "b2"},
+    "number as batch": SOUND | {"batch_id": 1},
+    "unknown mode": SOUND | {"mode": "append"},
+    "upper-case mode": SOUND | {"mode": "FULL"},
+    "other version": SOUND | {"schema_version": 2},
+    "text version": SOUND | {"schema_version": "1"},
+    "true as version": SOUND | {"schema_version": 1.5},
+    "as_of number": SOUND | {"as_of": 20251231},
+    "as_of compact": SOUND | {"as_of": "20251231"},
+    "as_of with time": SOUND | {"as_of": "2025-12-31T00:00:00"},
+    "as_of no day": SOUND | {"as_of": "2025-02-30"},
+    "as_of year 0": SOUND | {"as_of": "0000-01-01"},
+    "files object": SOUND | {"files": {}},
+    "file as text": SOUND | {"files": ["part-0.csv"]},
+    "file twice": SOUND | {"files": SOUND["files"] * 2},
+    "parent folder": _file(name="../part-0.csv"),
+    "absolute": _file(name="/etc/part-0.csv"),
+    "sub-folder": _file(name="a/part-0.csv"),
+    "backslash": _file(name="..\\part-0.csv"),
+    "glob": _file(name="part-*.csv"),
+    "hidden": _file(name=".part-0.csv"),
+    "marker": _file(name="_part-0.csv"),
+    "other suffix": _file(name="part-0.xlsx"),
+    "other prefix": _file(name="data.csv"),
+    "empty name": _file(name=""),
+    "line break in name": _file(name="part-0\n.csv"),
+    "rows text": _file(rows="1"),
+    "rows negative": _file(rows=-1),
+    "rows fraction": _file(rows=1.5),
+    "rows true": _file(rows=True),
+    "rows huge": _file(rows=2**64),
+    "rows absent": SOUND | {"files": [{"name": "part-0.csv", "sha256": "0" * 64}]},
+    "sha short": _file(sha256="00"),
+    "sha no hex": _file(sha256="g" * 64),
+}
+
+
+@pytest.mark.parametrize("bent", BENT.values(), ids=BENT.keys())
+def test_a_bent_manifest_is_refused_without_its_values(bent: Any) -> None:
+    with pytest.raises(RefusedError) as caught:
+        parse(json.dumps(bent).encode(), TABLE, "b1")
+    assert "etc" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff\xfe{\x00}\x00", b"[" * 100_000, b'{"rows": ' + b"9" * 10_000 + b"}", b"not json"],
+    ids=["empty", "cut", "utf-16", "deep", "long number", "text"],
+)
+def test_what_is_no_json_is_refused(content: bytes) -> None:
+    with pytest.raises(RefusedError):
+        parse(content, TABLE, "b1")
+
+
+def test_a_sound_manifest_passes_with_byte_order_mark_and_unknown_keys() -> None:
+    manifest = parse(b"\xef\xbb\xbf" + json.dumps(SOUND | {"note": "x"}).encode(), TABLE, "b1")
+
+    assert (manifest.mode, manifest.rows, manifest.as_of.isoformat()) == ("full", 1, "2025-12-31")
+
+
+def test_each_batch_gets_its_class(tmp_path: Path) -> None:
+    deliver_required(tmp_path)
+    deliver(tmp_path, "pln/pelanggan", "ready", [])
+    deliver(tmp_path, "pln/pelanggan", "last-day", [], as_of="2026-03-31")
+    deliver(tmp_path, "pln/pelanggan", "later", [], as_of="2026-04-01")
+    deliver(tmp_path, "pln/pelanggan", "year-9999", [], as_of="9999-12-31")
+    deliver(tmp_path, "pln/pelanggan", "bad", [], mode="bad")
+    deliver(tmp_path, "pln/pelanggan", "it's", [])
+    (deliver(tmp_path, "pln/pelanggan", "pending", []) / "_manifest.json").unlink()
+    outside = tmp_path.parent / f"{tmp_path.name}-outside.json"
+    outside.write_text(json.dumps(SOUND | {"batch_id": "linked", "files": []}))
+    linked = deliver(tmp_path, "pln/pelanggan", "linked", []) / "_manifest.json"
+    linked.unlink()
+    linked.symlink_to(outside)
+    looped = deliver(tmp_path, "pln/pelanggan", "looped", []) / "_manifest.json"
+    looped.unlink()
+    looped.symlink_to(looped)
+    pipe = deliver(tmp_path, "pln/pelanggan", "pipe", []) / "_manifest.json"
+    pipe.unlink()
+    os.mkfifo(pipe)
+    (tmp_path / "pln" / "meteran").mkdir()
+    (tmp_path / "unknown").mkdir()
+    (tmp_path / "README.txt").write_text("x")
+
+    plan = survey_landing(tmp_path, PERIOD)
+
+    found = {batch.batch_id: batch.state for batch in plan.batches if batch.table is TABLE}
+    assert found == {
+        "ready": BatchClass.READY,
+        "last-day": BatchClass.READY,
+        "later": BatchClass.WAITING,
+        "year-9999": BatchClass.WAITING,
+        "bad": BatchClass.REFUSED,
+        "it's": BatchClass.REFUSED,
+        "pending": BatchClass.PENDING,
+        "linked": BatchClass.REFUSED,
+        "looped": BatchClass.REFUSED,
+        "pipe": BatchClass.REFUSED,
+    }
+    assert plan.unknown == ("README.txt", "pln/meteran", "unknown")
+
+
+def test_every_required_table_that_was_never_delivered_is_named(tmp_path: Path) -> None:
+    deliver_required(tmp_path, without=["dtks/anggota", "p3ke/individu", "susenas/anggota"])
+    (deliver(tmp_path, "p3ke/individu", "b1", []) / "_manifest.json").unlink()
+    (tmp_path / "susenas" / "anggota").mkdir()
+
+    with pytest.raises(DeliveryMissingError, match=r"3 required tables.*p3ke/individu \(pending only\)"):
+        survey_landing(tmp_path, PERIOD)
+    assert survey_landing(tmp_path, PERIOD, frozenset({"dtks/anggota", "p3ke/individu", "susenas/anggota"}))
+
+
+def test_a_refused_batch_counts_as_delivered(tmp_path: Path) -> None:
+    deliver_required(tmp_path, without=["dtks/anggota"])
+    deliver(tmp_path, "dtks/anggota", "b1", [], mode="bad")
+
+    assert survey_landing(tmp_path, PERIOD).of(BatchClass.REFUSED)
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "empty"])
+def test_a_landing_that_is_none_stops_the_run(tmp_path: Path, kind: str) -> None:
+    landing = tmp_path / "landing"
+    if kind == "file":
+        landing.write_text("x")
+    if kind == "empty":
+        landing.mkdir()
+    with pytest.raises(DeliveryMissingError, match="landing"):
+        survey_landing(landing, PERIOD)
+
+
+def test_the_fingerprint_follows_content_not_pending_batches(tmp_path: Path) -> None:
+    deliver_required(tmp_path)
+    before = survey_landing(tmp_path, PERIOD).fingerprint
+    pending = deliver(tmp_path, "pln/pelanggan", "b1", []) / "_manifest.json"
+    manifest = pending.read_text()
+    pending.unlink()
+    assert survey_landing(tmp_path, PERIOD).fingerprint == before
+    pending.write_text(manifest)
+    assert survey_landing(tmp_path, PERIOD).fingerprint != before
