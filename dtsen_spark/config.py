@@ -79,6 +79,9 @@ class FamilyConfig(_Section):
     """Persons to families."""
 
     precedence: tuple[str, ...] = Field(description="Sources by trust for person attributes, best first.")
+    indicator_precedence: tuple[str, ...] = Field(
+        description="Sources by trust for what a visit sees of a person (schooling, work, health), best first."
+    )
     housing_precedence: tuple[str, ...] = Field(description="Sources by trust for family indicators, best first.")
 
 

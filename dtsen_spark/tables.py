@@ -195,7 +195,7 @@ LANDING: Final[dict[str, LandingTable]] = {table.path: table for table in _LANDI
 # Sources whose person records make up `linkage/membership`, in order of trust.
 PERSON_SOURCES: Final = ("dukcapil", "regsosek", "dtks", "p3ke")
 
-_PERSON_INDICATORS: Final = (
+PERSON_INDICATORS: Final = (
     c.EDUCATION,
     c.SCHOOL_LEVEL,
     c.IN_SCHOOL,
@@ -354,7 +354,7 @@ PERSON_RECORD: Final = TableContract(
         c.REGISTRY_STATUS,
         c.STATUS_DATE,
         c.PRESENCE,
-        *_PERSON_INDICATORS,
+        *PERSON_INDICATORS,
         required=(c.RECORD_ID, c.SOURCE),
     ),
 )
@@ -408,7 +408,7 @@ SURVEY_MEMBER: Final = TableContract(
         c.AGE,
         c.MARITAL,
         c.RELATION,
-        *_PERSON_INDICATORS,
+        *PERSON_INDICATORS,
         required=(c.RECORD_ID, c.HOUSEHOLD_ID),
     ),
 )
@@ -567,7 +567,7 @@ PERSON_ATTRIBUTE: Final = TableContract(
         c.REGION_CODE,
         c.RELATION,
         c.MARITAL,
-        *_PERSON_INDICATORS,
+        *PERSON_INDICATORS,
         c.SOURCE_OF,
         required=(c.PERSON_ID, c.ALIVE),
     ),

@@ -1,0 +1,138 @@
+"""The surviving value of each family indicator: dwelling, assets, livestock, power."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.family.order import best, origins, source_rank, staleness
+from dtsen_spark.family.survivorship import IN_REVIEW
+
+# Upper bound of each connected power, VA, and our code for it (the steps of the PLN tariff).
+_POWER_STEPS: Final = ((450, "VA_450"), (900, "VA_900"), (1300, "VA_1300"), (2200, "VA_2200"))
+_ABOVE_ALL_STEPS: Final = "ABOVE_2200"
+_VILLAGE_DIGITS: Final = 10
+_KAB_DIGITS: Final = 4
+
+
+def attributes(
+    assigned: DataFrame, listed: DataFrame, family_records: DataFrame, precedence: Sequence[str]
+) -> DataFrame:
+    """Reduce the family records of each family's members to one row a family.
+
+    A record that lists at least half of the family comes before one that lists fewer; then the best source, then
+    more members, fresher, smaller id. A value that the first record lacks comes from the next.
+
+    Args:
+        assigned: One row for each living person: ``person_id``, ``family_id``, ``members``, ``region_code``,
+            ``head_person_id``, ``in_review``.
+        listed: One row for each person × family record.
+        family_records: ``silver/family_record``.
+        precedence: Sources by trust, best first.
+
+    Returns:
+        One row for each family: the columns of ``master/family_attribute``.
+    """
+    # listing : assigned person is n : 1; the dead are in no family and drop out.
+    shared = (
+        listed.join(assigned.select(c.PERSON_ID, c.FAMILY_ID, c.MEMBERS), c.PERSON_ID)
+        .groupBy(c.FAMILY_ID, c.FAMILY_RECORD_ID)
+        .agg(F.count(F.lit(1)).alias("shared"), F.first(c.MEMBERS).alias(c.MEMBERS))
+    )
+    minor = F.col("shared") * 2 < F.col(c.MEMBERS)
+    order = (minor, source_rank(precedence), -F.col("shared"), staleness(), F.col(c.FAMILY_RECORD_ID))
+    # shared record : family record is n : 1 (a split or regrouped family gives one record several families).
+    kept = (
+        shared.join(family_records, c.FAMILY_RECORD_ID)
+        .groupBy(c.FAMILY_ID)
+        .agg(*(best(name, *order).alias(name) for name in tables.FAMILY_INDICATORS))
+    )
+    values = kept.select(
+        c.FAMILY_ID,
+        *(F.col(name).getField("v").alias(name) for name in tables.FAMILY_INDICATORS),
+        origins(tables.FAMILY_INDICATORS, [F.col(name) for name in tables.FAMILY_INDICATORS]).alias(c.SOURCE_OF),
+    )
+    heads = assigned.where(F.col(c.PERSON_ID) == F.col(c.HEAD_PERSON_ID)).select(
+        c.FAMILY_ID,
+        c.REGION_CODE,
+        F.when(F.length(c.REGION_CODE) >= _KAB_DIGITS, F.substring(c.REGION_CODE, 1, _KAB_DIGITS)).alias(c.KAB_CODE),
+        urban(F.col(c.REGION_CODE)).alias(c.URBAN),
+        c.MEMBERS,
+        F.when(F.col(IN_REVIEW), F.lit("REVIEW")).otherwise(F.lit("SURE")).alias(c.LINK_CONFIDENCE),
+    )
+    # family : its values is 1 : 0..1 (a family that no visit listed has none).
+    return heads.join(values, c.FAMILY_ID, "left")
+
+
+def urban(region: Column) -> Column:
+    """Return whether a place is urban, from its code.
+
+    Rule of the Kemendagri code: in a kota (third digit 7 to 9) everything is urban; in a kabupaten a kelurahan
+    (first village digit 1) is, a desa is not.
+
+    Args:
+        region: Current Kemendagri code.
+
+    Returns:
+        Boolean column; null where the code is too short to tell.
+    """
+    kota = F.substring(region, 3, 1).isin("7", "8", "9")
+    kelurahan = F.substring(region, 7, 1) == "1"
+    return F.when((F.length(region) >= _KAB_DIGITS) & kota, F.lit(True)).when(
+        F.length(region) == _VILLAGE_DIGITS, kelurahan
+    )
+
+
+def power_code(power_va: Column) -> Column:
+    """Return our code of a connected power in VA."""
+    code = F.lit(_ABOVE_ALL_STEPS)
+    for upper, name in reversed(_POWER_STEPS):
+        code = F.when(power_va <= upper, F.lit(name)).otherwise(code)
+    return F.when(power_va > 0, code)
+
+
+def with_measured_power(
+    attributes_: DataFrame, persons: DataFrame, assigned: DataFrame, customers: DataFrame
+) -> DataFrame:
+    """Let the power company's own register override the stated power and lighting.
+
+    A customer belongs to the family of the person whose NIK it carries, else to the family of its card; of
+    several connections the strongest counts.
+
+    Args:
+        attributes_: One row for each family.
+        persons: One row for each person: ``person_id``, ``nik``.
+        assigned: One row for each living person: ``person_id``, ``family_id``, ``head_person_id``, ``no_kk``.
+        customers: ``silver/power_customer``.
+
+    Returns:
+        ``attributes_`` with ``power`` and ``lighting`` of the register where it knows the family.
+    """
+    measured = customers.where(F.col(c.POWER_VA) > 0).select(c.NIK, c.NO_KK, c.POWER_VA, c.CUSTOMER_ID)
+    # customer : person is n : 0..1 by NIK (a NIK survives on one person, by rule of the linkage).
+    holders = persons.where(F.col(c.NIK).isNotNull()).join(
+        assigned.select(c.PERSON_ID, F.col(c.FAMILY_ID).alias("by_nik")), c.PERSON_ID
+    )
+    cards = assigned.where((F.col(c.PERSON_ID) == F.col(c.HEAD_PERSON_ID)) & F.col(c.NO_KK).isNotNull()).select(
+        c.NO_KK, F.col(c.FAMILY_ID).alias("by_card")
+    )
+    # customer : family is n : 0..1 by card.
+    power = (
+        measured.join(holders.select(c.NIK, "by_nik"), c.NIK, "left")
+        .join(cards, c.NO_KK, "left")
+        .withColumn(c.FAMILY_ID, F.coalesce("by_nik", "by_card"))
+        .where(F.col(c.FAMILY_ID).isNotNull())
+        .groupBy(c.FAMILY_ID)
+        .agg(F.max(c.POWER_VA).alias(c.POWER_VA))
+    )
+    # family : measured power is 1 : 0..1.
+    joined = attributes_.join(power, c.FAMILY_ID, "left")
+    known = F.col(c.POWER_VA).isNotNull()
+    return (
+        joined.withColumn(c.POWER, F.coalesce(power_code(F.col(c.POWER_VA)), F.col(c.POWER)))
+        .withColumn(c.LIGHTING, F.when(known, F.lit("GRID_METERED")).otherwise(F.col(c.LIGHTING)))
+        .drop(c.POWER_VA)
+    )

@@ -1,0 +1,161 @@
+"""The surviving value of each attribute of a person, in one shuffle."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.family.order import best, origins, source_rank, staleness
+
+REGISTRY: Final = tables.PERSON_SOURCES[0]
+
+# Columns that only this stage reads; they are in its scratch tables, never in a published one.
+REGISTRY_KK: Final = "registry_kk"
+RECORDS: Final = "records"
+INACTIVE_DUPLICATE: Final = "inactive_duplicate"
+IN_REVIEW: Final = "in_review"
+
+# From the registry first: what a civil registrar has seen papers for.
+_REGISTERED: Final = (c.NO_KK, c.NAME, c.SEX, c.BIRTH_DATE, c.BIRTH_YEAR, c.RELATION, c.MARITAL)
+# From visits first: what an enumerator saw; the registry's schooling and job are as old as the last paper.
+_VISITED: Final = (c.PRESENCE, *tables.PERSON_INDICATORS)
+_LIFE_SIGNS: Final = ("PRESENT", "NEW", "AWAY", "MOVED", "ABROAD")
+_OWN_NIK_GRADES: Final = ("V3", "V1")
+_KAB_DIGITS: Final = 4
+
+
+def linked_records(membership: DataFrame, records: DataFrame, review: DataFrame) -> DataFrame:
+    """Put the person on each record.
+
+    Args:
+        membership: Current rows of ``linkage/membership``: one row for each record.
+        records: ``silver/person_record``.
+        review: ``linkage/review_queue``.
+
+    Returns:
+        One row for each linked record: the record's columns, ``person_id``, the NIK only where it is the
+        person's own, and ``in_review``.
+    """
+    links = membership.select(
+        c.RECORD_ID, c.PERSON_ID, F.col(c.NIK_CLAIMED).alias("_claimed"), F.col(c.NIK_GRADE).alias("_grade")
+    )
+    items = (
+        review.select(F.explode(F.array(c.RECORD_ID_L, c.RECORD_ID_R)).alias(c.RECORD_ID))
+        .where(F.col(c.RECORD_ID).isNotNull())
+        .distinct()
+        .withColumn(IN_REVIEW, F.lit(True))
+    )
+    grade = F.coalesce(F.col("_grade"), F.col(c.NIK_GRADE))
+    own = (F.col(c.SOURCE) == REGISTRY) | (grade.isin(*_OWN_NIK_GRADES) & F.col("_claimed").isNull())
+    # membership : record is 1 : 1; record : review item is 1 : 0..1.
+    joined = records.join(links, c.RECORD_ID).join(items, c.RECORD_ID, "left")
+    return joined.withColumn(c.NIK, F.when(own, F.col(c.NIK))).withColumn(
+        IN_REVIEW, F.coalesce(F.col(IN_REVIEW), F.lit(False))
+    )
+
+
+def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Sequence[str], on: date) -> DataFrame:
+    """Reduce the records of each person to one row.
+
+    Every field has its own winner: the best source of the field's list that has a value, then the freshest
+    record, then the smallest record id. An inactive registry record yields to every active one. A region that
+    names no kab/kota yields to any that does.
+
+    Args:
+        linked: One row for each record, as ``linked_records`` returns them.
+        precedence: Sources by trust for identity, best first.
+        visit_precedence: Sources by trust for what a visit sees, best first.
+        on: Day that ages are of.
+
+    Returns:
+        One row for each person: the columns of ``master/person_attribute`` but ``family_id``; ``name``,
+        ``birth_year``, ``sources``; ``registry_kk``, ``records``, ``inactive_duplicate``, ``in_review``.
+    """
+    inactive = (F.col(c.SOURCE) == REGISTRY) & (F.col(c.REGISTRY_STATUS) == "INACTIVE")
+    registered = F.col(c.SOURCE) == REGISTRY
+    trust = source_rank(precedence) * 2 + F.coalesce(inactive, F.lit(False)).cast("int")
+    tail = (staleness(), F.col(c.RECORD_ID))
+    vague = F.length(c.REGION_CODE) < _KAB_DIGITS
+    kept = {
+        **{name: best(name, trust, *tail) for name in (c.NIK, *_REGISTERED)},
+        **{name: best(name, source_rank(visit_precedence), *tail) for name in _VISITED},
+        c.REGION_CODE: best(c.REGION_CODE, vague, trust, *tail),
+        c.REGISTRY_STATUS: best(c.REGISTRY_STATUS, trust, *tail),
+        REGISTRY_KK: best(c.NO_KK, trust, *tail, having=registered),
+    }
+    grouped = linked.groupBy(c.PERSON_ID).agg(
+        *(aggregate.alias(name) for name, aggregate in kept.items()),
+        *(F.max(F.col(c.SOURCE) == source).alias(f"_from_{source}") for source in tables.PERSON_SOURCES),
+        F.count(F.lit(1)).alias(RECORDS),
+        F.max(F.coalesce(inactive, F.lit(False))).alias("_inactive"),
+        F.max(F.coalesce(registered & ~inactive, F.lit(False))).alias("_active"),
+        F.max(IN_REVIEW).alias(IN_REVIEW),
+        *_life_marks(),
+    )
+    traced = [c.REGION_CODE, c.RELATION, c.MARITAL, *tables.PERSON_INDICATORS]
+    values = [F.col(name).getField("v").alias(name) for name in kept]
+    born, year = F.col(c.BIRTH_DATE), F.col(c.BIRTH_YEAR)
+    return (
+        grouped.select(
+            c.PERSON_ID,
+            *values,
+            origins(traced, [F.col(name) for name in traced]).alias(c.SOURCE_OF),
+            _sources().alias(c.SOURCES),
+            _alive().alias(c.ALIVE),
+            RECORDS,
+            (F.col("_inactive") & F.col("_active")).alias(INACTIVE_DUPLICATE),
+            IN_REVIEW,
+        )
+        .withColumn(c.BIRTH_YEAR, F.coalesce(F.year(born), year))
+        .withColumn(c.AGE, age(born, year, on))
+    )
+
+
+def age(born: Column, year: Column, on: date) -> Column:
+    """Return the completed years of age on a day.
+
+    Where only the year is known, 1 July stands for the day: the registry's own rule for unknown dates since 2010
+    (Permendagri 19/2010).
+
+    Args:
+        born: Birth date.
+        year: Year of birth.
+        on: The day.
+
+    Returns:
+        Integer column; null where the birth is unknown or after the day.
+    """
+    today = on.year * 10_000 + on.month * 100 + on.day
+    birthday = F.coalesce(F.year(born) * 10_000 + F.month(born) * 100 + F.dayofmonth(born), year * 10_000 + F.lit(701))
+    years = F.floor((F.lit(today) - birthday) / 10_000).cast("int")
+    return F.when(birthday <= today, years)
+
+
+def _sources() -> Column:
+    known = [F.when(F.col(f"_from_{source}"), F.lit(source)) for source in sorted(tables.PERSON_SOURCES)]
+    return F.array_compact(F.array(*known))
+
+
+def _life_marks() -> tuple[Column, ...]:
+    registered = F.col(c.SOURCE) == REGISTRY
+    dead = F.col(c.REGISTRY_STATUS) == "DECEASED"
+    seen_dead = ~registered & (F.col(c.PRESENCE) == "DECEASED")
+    seen_alive = (registered & ~dead) | (~registered & F.col(c.PRESENCE).isin(*_LIFE_SIGNS))
+    return (
+        F.max(F.coalesce(registered & dead, F.lit(False))).alias("_dead_in_registry"),
+        F.max(F.when(seen_dead, F.col(c.AS_OF))).alias("_last_seen_dead"),
+        F.max(F.when(seen_alive, F.col(c.AS_OF))).alias("_last_seen_alive"),
+    )
+
+
+def _alive() -> Column:
+    # The registry's word on a death is final; a visit's word stands until somebody saw the person later.
+    dead = F.col("_dead_in_registry") | (
+        F.col("_last_seen_dead").isNotNull()
+        & (F.col("_last_seen_alive").isNull() | (F.col("_last_seen_dead") >= F.col("_last_seen_alive")))
+    )
+    return ~dead
