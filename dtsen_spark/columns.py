@@ -131,6 +131,7 @@ MANIFEST_SHA256 = _col("manifest_sha256", _STRING, "SHA-256 of the batch's manif
 DRIFT = _col("drift", _STRING, "How the batch differs from the contract, as JSON: columns new, missing, of another type.", _PUBLIC)
 RAW = _col("raw", _STRING, "The rejected record as delivered.", _IDENTIFYING)
 REASONS = _col("reasons", _STRINGS, "Every reason, sorted.", _PUBLIC)
+VALUE_REASONS = _col("value_reasons", _STRINGS, "Delivered values that were not taken, as <column>:<rule>.", _PUBLIC)
 NATIVE_KEY = _col(
     "native_key", _STRING, "Native key of a delivered row; parts of a composite key are joined by |.", _IDENTIFYING
 )

@@ -61,7 +61,9 @@ class IngestConfig(_Section):
 class HarmoniseConfig(_Section):
     """Bronze to silver."""
 
-    earliest_birth: str = Field(description="Earliest plausible birth date.")
+    earliest_birth: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="Earliest plausible birth date.")
+    heaped_days: tuple[str, ...] = Field(description="Month and day (MM-DD) that offices put in for an unknown date.")
+    number_dummies: tuple[str, ...] = Field(description="Regular expressions of NIK and KK numbers that nobody has.")
 
 
 class LinkageConfig(_Section):

@@ -376,6 +376,7 @@ FAMILY_RECORD: Final = TableContract(
         c.FAMILY_PART,
         c.PRESENCE,
         *FAMILY_INDICATORS,
+        c.VALUE_REASONS,
         required=(c.FAMILY_RECORD_ID, c.SOURCE),
     ),
 )
@@ -393,6 +394,7 @@ SURVEY_HOUSEHOLD: Final = TableContract(
         c.MEMBERS,
         c.EXPENDITURE_PER_CAPITA,
         *FAMILY_INDICATORS,
+        c.VALUE_REASONS,
         required=(c.HOUSEHOLD_ID,),
     ),
 )
