@@ -355,6 +355,7 @@ PERSON_RECORD: Final = TableContract(
         c.STATUS_DATE,
         c.PRESENCE,
         *PERSON_INDICATORS,
+        c.VALUE_REASONS,
         required=(c.RECORD_ID, c.SOURCE),
     ),
 )
@@ -411,6 +412,7 @@ SURVEY_MEMBER: Final = TableContract(
         c.MARITAL,
         c.RELATION,
         *PERSON_INDICATORS,
+        c.VALUE_REASONS,
         required=(c.RECORD_ID, c.HOUSEHOLD_ID),
     ),
 )
