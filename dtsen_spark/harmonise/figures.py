@@ -1,0 +1,72 @@
+"""What was not taken, counted by rule, table and kab/kota."""
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+
+ROWS: Final = "rows"  # all rows of the table: what the other counts are a share of
+REJECTED: Final = "values_not_taken"
+NUMBER_FINDINGS: Final = "nik_findings"
+REGION_STATES: Final = "region_states"
+WITHOUT_NUMBER: Final = "rows_without_number"
+
+_FINDING: Final = "_finding"
+_SEPARATOR: Final = "|"
+
+
+def findings(df: DataFrame, subject: Column) -> DataFrame:
+    """List what each row adds to the figures.
+
+    Args:
+        df: Silver rows with ``value_reasons``; ``region_code``, ``region_state``, ``nik_reasons``, ``nik`` and
+            ``no_kk`` count where they are there.
+        subject: What the figures are about, such as ``dtks/person_record``.
+
+    Returns:
+        ``subject``, ``region_code`` (kab/kota, empty where unknown) and the findings as an array of ``metric|rule``.
+    """
+    names = set(df.columns)
+    parts = [F.array(F.lit(f"{ROWS}{_SEPARATOR}")), _named(REJECTED, F.col(c.VALUE_REASONS))]
+    if c.NIK_REASONS in names:
+        parts.append(_named(NUMBER_FINDINGS, F.col(c.NIK_REASONS)))
+    if c.REGION_STATE in names:
+        parts.append(_named(REGION_STATES, F.array(F.col(c.REGION_STATE))))
+    if c.NIK_GRADE in names:
+        absent = [F.when(F.col(name).isNull(), F.lit(name)) for name in (c.NIK, c.NO_KK)]
+        parts.append(_named(WITHOUT_NUMBER, F.array_compact(F.array(*absent))))
+    kab = F.coalesce(F.substring(F.col(_region_column(names)), 1, 4), F.lit("")) if _region_column(names) else F.lit("")
+    return df.select(subject.alias(c.SUBJECT), kab.alias(c.REGION_CODE), F.concat(*parts).alias(_FINDING))
+
+
+def _region_column(names: set[str]) -> str:
+    return next((name for name in (c.REGION_CODE, c.KAB_CODE) if name in names), "")
+
+
+def _named(metric: str, rules: Column) -> Column:
+    return F.transform(rules, lambda rule: F.concat(F.lit(f"{metric}{_SEPARATOR}"), rule))
+
+
+def count_findings(listed: Iterable[DataFrame]) -> DataFrame:
+    """Count the findings of several tables in one pass.
+
+    Args:
+        listed: Frames of ``findings``.
+
+    Returns:
+        One row for each metric, subject, rule and kab/kota, in the columns of ``Job.write_metrics``.
+    """
+    every = reduce(DataFrame.unionByName, listed).withColumn(_FINDING, F.explode(_FINDING))
+    counted = every.groupBy(c.SUBJECT, c.REGION_CODE, _FINDING).agg(F.count(F.lit(1)).cast("double").alias(c.VALUE))
+    return counted.select(
+        F.substring_index(_FINDING, _SEPARATOR, 1).alias(c.METRIC),
+        c.SUBJECT,
+        F.substring_index(_FINDING, _SEPARATOR, -1).alias(c.RULE),
+        c.REGION_CODE,
+        c.VALUE,
+        F.lit("info").alias(c.SEVERITY),
+    )
