@@ -26,7 +26,7 @@ def write_delivery(
     landing: Path,
     path: str,
     batch_id: str,
-    files: Mapping[str, bytes],
+    contents: Mapping[str, bytes],
     rows: Mapping[str, int],
     *,
     as_of: str = "2025-12-31",
@@ -38,7 +38,7 @@ def write_delivery(
     folder = landing / source / table / batch_id
     folder.mkdir(parents=True)
     listed = []
-    for name, content in files.items():
+    for name, content in contents.items():
         (folder / name).write_bytes(content)
         listed.append({"name": name, "rows": rows[name], "sha256": hashlib.sha256(content).hexdigest()})
     manifest = {
@@ -58,7 +58,7 @@ def deliver(landing: Path, path: str, batch_id: str, rows: Sequence[Row], *, par
     """Write a sound batch of some rows; columns that a row lacks are empty."""
     header = list(tables.LANDING[path].columns) + (["op"] if how.get("mode") == "delta" else [])
     files, counts = {}, {}
-    for part in range(parts):
+    for part in range(parts if rows else 0):
         slice_ = rows[part::parts]
         name = f"part-{part:05d}.csv.gz"
         files[name] = gzip.compress(csv_bytes(header, slice_), mtime=0)
