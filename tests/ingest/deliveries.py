@@ -28,6 +28,7 @@ def write_delivery(
     batch_id: str,
     contents: Mapping[str, bytes],
     rows: Mapping[str, int],
+    /,
     *,
     as_of: str = "2025-12-31",
     mode: str = "full",

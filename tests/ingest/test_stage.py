@@ -147,7 +147,7 @@ def _bend(landing: Path) -> dict[str, str]:
     sound = {"part-0.csv": _TWO}
     rows = {"part-0.csv": 2}
 
-    def write(batch_id: str, **bent: Any) -> Path:
+    def write(batch_id: str, /, **bent: Any) -> Path:
         return write_delivery(landing, PLN, batch_id, sound, rows, **bent)
 
     (write("f-missing") / "part-0.csv").unlink()
