@@ -79,11 +79,9 @@ def urban(region: Column) -> Column:
     Returns:
         Boolean column; null where the code is too short to tell.
     """
-    kota = F.substring(region, 3, 1).isin("7", "8", "9")
+    kota = (F.length(region) >= _KAB_DIGITS) & F.substring(region, 3, 1).isin("7", "8", "9")
     kelurahan = F.substring(region, 7, 1) == "1"
-    return F.when((F.length(region) >= _KAB_DIGITS) & kota, F.lit(True)).when(
-        F.length(region) == _VILLAGE_DIGITS, kelurahan
-    )
+    return F.when(kota, F.lit(True)).when(F.length(region) == _VILLAGE_DIGITS, kelurahan)
 
 
 def power_code(power_va: Column) -> Column:

@@ -57,15 +57,14 @@ def run(job: Job) -> None:
     listed = _keep(job, "listed", formation.listings(linked, rules.housing_precedence))
     assigned = _keep(job, "assigned", _assign(job, persons, listed))
 
-    # person : assignment is 1 : 0..1; the dead have none.
-    placed = persons.join(assigned.select(c.PERSON_ID, c.FAMILY_ID), c.PERSON_ID, "left")
-    # In the family table a relation is to this family's head; for the dead it stays as recorded.
-    related = placed.join(assigned.select(c.PERSON_ID, F.col(c.RELATION).alias("_here")), c.PERSON_ID, "left")
-    written = job.write(tables.PERSON, placed)
-    job.write(
-        tables.PERSON_ATTRIBUTE,
-        related.withColumn(c.RELATION, F.when(F.col(c.ALIVE), F.col("_here")).otherwise(F.col(c.RELATION))),
+    # person : assignment is 1 : 0..1; the dead have none. A relation is to this family's head; that of the dead
+    # stays as it was recorded.
+    here = assigned.select(c.PERSON_ID, c.FAMILY_ID, F.col(c.RELATION).alias("_here"))
+    placed = persons.join(here, c.PERSON_ID, "left").withColumn(
+        c.RELATION, F.when(F.col(c.ALIVE), F.col("_here")).otherwise(F.col(c.RELATION))
     )
+    written = job.write(tables.PERSON, placed)
+    job.write(tables.PERSON_ATTRIBUTE, placed)
     members = job.write(tables.FAMILY_MEMBER, assigned)
     job.write(tables.FAMILY, assigned.where(F.col(c.PERSON_ID) == F.col(c.HEAD_PERSON_ID)))
     attributes = housing.attributes(assigned, listed, job.read(tables.FAMILY_RECORD), rules.housing_precedence)

@@ -1,0 +1,165 @@
+"""The model's inputs: the 39 indicators as numbers, by the same code for families and surveyed households.
+
+Every feature is an integer number of hundredths (``log`` of 4 members = 139), so that sums over households are exact
+whatever the order of the rows. A feature is null where its indicator is unknown.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark.codes import Indicator, Kind, Level, code_list, indicators
+
+# Key of a family or surveyed household inside this package.
+UNIT: Final = "unit"
+HUNDREDTHS: Final = 100
+_CHILD_BELOW: Final = 15
+_OLD_FROM: Final = 65  # dependants are below 15 or from 65 (BPS: angka ketergantungan)
+_NUCLEAR: Final = ("HEAD", "SPOUSE", "CHILD")
+_MANY: Final = 20  # beyond twenty animals or members the form's counts say "many"
+
+
+class Block(StrEnum):
+    """Which delivery knows a feature: a family of which a whole block is unknown is scored without it."""
+
+    PERSON = "person"  # any list of persons, the registry among them
+    DWELLING = "dwelling"  # every housing form
+    ASSET = "asset"  # the long forms only
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One number of the model.
+
+    Attributes:
+        name: Its name in the model.
+        indicator: Indicator that it is made of.
+        block: Delivery that knows it.
+        value: Integer expression, hundredths: over a unit's columns, or an aggregate over its members.
+        of_members: Whether ``value`` is an aggregate over members.
+        demographic: Known of everybody: alone it says too little to rank a family.
+    """
+
+    name: str
+    indicator: str
+    block: Block
+    value: Column
+    of_members: bool
+    demographic: bool = False
+
+    @property
+    def column(self) -> str:
+        """Its column in a design frame."""
+        return f"x_{self.name}"
+
+
+def features() -> tuple[Feature, ...]:
+    """Return every feature, in the order of the indicators.
+
+    Needs a running Spark session: the expressions are built here.
+
+    Raises:
+        ConfigError: The list of indicators breaks its rules.
+    """
+    found: list[Feature] = []
+    for indicator in indicators():
+        made = _person(indicator) if indicator.level is Level.PERSON else _family(indicator)
+        found.extend(made)
+    return tuple(found)
+
+
+def tier(name: str) -> Column:
+    """Return the tier of a category, hundredths; null where it is unknown or not in the list."""
+    pairs = ",".join(f"{code.code}:{code.tier * HUNDREDTHS}" for code in code_list(name).codes)
+    # One literal, folded once into a map: shorter code than a chain of conditions.
+    return F.try_element_at(F.str_to_map(F.lit(pairs), F.lit(","), F.lit(":")), F.col(name)).cast("long")
+
+
+def _log(number: Column) -> Column:
+    # floor(x + 1/2): the JVM's log is the same on every machine, and no decimal is made.
+    return F.floor(F.log(number) * HUNDREDTHS + 0.5)
+
+
+def _hundredths(flag: Column) -> Column:
+    return F.when(flag, F.lit(HUNDREDTHS)).when(~flag, F.lit(0)).cast("long")
+
+
+def _share(flag: Column) -> Column:
+    """Hundredths of the members for whom a flag is known that have it."""
+    known = F.count(flag)
+    return F.when(known > 0, F.floor(F.count_if(flag) * HUNDREDTHS / known + 0.5)).cast("long")
+
+
+def _of_head(value: Column) -> Column:
+    return F.max(F.when(F.col(c.RELATION) == "HEAD", value))
+
+
+def _person(indicator: Indicator) -> list[Feature]:
+    name = indicator.name
+    here = F.col(name)
+
+    def made(suffix: str, value: Column, *, demographic: bool = False) -> Feature:
+        return Feature(f"{name}_{suffix}", name, Block.PERSON, value.cast("long"), True, demographic)
+
+    adult = F.col(c.AGE) >= _CHILD_BELOW
+    own_rule = {
+        c.AGE: lambda: [
+            made("head", _of_head(here.cast("long") * 10), demographic=True),  # decades
+            made("head_squared", _of_head(here.cast("long") * here), demographic=True),
+            made("children", _share(here < _CHILD_BELOW), demographic=True),
+            made("old", _share(here >= _OLD_FROM), demographic=True),
+        ],
+        c.SEX: lambda: [made("head_woman", _of_head(_hundredths(here == "P")), demographic=True)],
+        c.RELATION: lambda: [made("beyond_nuclear", _share(~here.isin(*_NUCLEAR)), demographic=True)],
+        c.MARITAL: lambda: [made("head_married", _of_head(_hundredths(here == "MARRIED")), demographic=True)],
+        c.EDUCATION: lambda: [
+            made("head", _of_head(tier(name))),
+            made("mean", F.floor(F.avg(F.when(adult, tier(name))) + 0.5)),
+        ],
+    }
+    if name in own_rule:
+        return own_rule[name]()
+    if indicator.kind is Kind.CATEGORY:
+        return [made("best", F.max(tier(name)))]
+    return [made("share", _share(here))]
+
+
+def _family(indicator: Indicator) -> list[Feature]:
+    name = indicator.name
+    here = F.col(name)
+    if name in {c.URBAN, c.MEMBERS}:
+        value = _hundredths(here) if name == c.URBAN else _log(F.least(here, F.lit(_MANY)))
+        return [Feature(name, name, Block.PERSON, value, False, demographic=True)]
+    if indicator.kind is Kind.CATEGORY:
+        return [Feature(name, name, Block.DWELLING, tier(name), False)]
+    if indicator.kind is Kind.FLAG:
+        return [Feature(name, name, Block.ASSET, _hundredths(here), False)]
+    if indicator.kind is Kind.NUMBER:
+        return [Feature(name, name, Block.ASSET, _log(F.greatest(here, F.lit(1))), False)]
+    return [Feature(name, name, Block.ASSET, _log(1 + F.least(F.greatest(here, F.lit(0)), F.lit(_MANY))), False)]
+
+
+def design(units: DataFrame, members: DataFrame, carried: tuple[str, ...]) -> DataFrame:
+    """Compute the features of families or of surveyed households.
+
+    Args:
+        units: One row for each unit: ``unit``, ``members``, ``urban`` and the family indicators.
+        members: One row for each member: ``unit`` and the person indicators.
+        carried: Columns of ``units`` to keep.
+
+    Returns:
+        One row for each unit: ``unit``, the carried columns, one long column for each feature (hundredths).
+    """
+    all_features = features()
+    of_members = [feature for feature in all_features if feature.of_members]
+    people = members.groupBy(UNIT).agg(*(feature.value.alias(feature.column) for feature in of_members))
+    own = units.select(
+        UNIT, *carried, *(f.value.cast("long").alias(f.column) for f in all_features if not f.of_members)
+    )
+    # unit : its members' features is 1 : 0..1 (a unit without members has none).
+    joined = own.join(people, UNIT, "left")
+    return joined.select(UNIT, *carried, *(feature.column for feature in all_features))

@@ -1,0 +1,282 @@
+"""The proxy means test as numbers: normal equations solved on the driver, levels shrunk, no Spark.
+
+Model (``domain.md`` 3.5; Alatas et al. 2012 for the form): the log of monthly expenditure for each member is linear in
+the features; slopes are national, the level is that of the kab/kota's urban or rural part, shrunk towards its
+province and the nation where the sample is thin. A stratum of n households weighs n / (n + k) against its parent,
+k = ``welfare.shrinkage_households``.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+# A column whose part that the others do not explain is below this share of its variance is collinear.
+_RANK_TOLERANCE: Final = 1e-8
+# Coefficients are kept to this many digits: machines whose linear algebra differs in the last bit agree.
+_DIGITS: Final = 11
+NATION: Final = "ID"
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Exact sums over surveyed households.
+
+    Attributes:
+        weight: Sum of weights.
+        first: Sum of weight × variable, one for each feature, then log expenditure.
+        second: Sum of weight × product of two variables, the same order.
+        households: Number of households.
+    """
+
+    weight: int
+    first: tuple[int, ...]
+    second: tuple[tuple[int, ...], ...]
+    households: int
+
+    def minus(self, other: "Moments") -> "Moments":
+        """Return the moments without a part of the households."""
+        return Moments(
+            self.weight - other.weight,
+            tuple(a - b for a, b in zip(self.first, other.first, strict=True)),
+            tuple(
+                tuple(a - b for a, b in zip(mine, theirs, strict=True))
+                for mine, theirs in zip(self.second, other.second, strict=True)
+            ),
+            self.households - other.households,
+        )
+
+    def centred(self) -> tuple[Vector, Matrix]:
+        """Return means and the matrix of weighted co-deviations, centred before anything is rounded."""
+        total = self.weight
+        means = np.array([value / total for value in self.first])
+        # Integers of any size: no digit is lost in the difference of two large numbers.
+        deviations = [
+            [(total * value - a * b) / total for value, b in zip(row, self.first, strict=True)]
+            for row, a in zip(self.second, self.first, strict=True)
+        ]
+        return means, np.array(deviations, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Slopes of one set of features.
+
+    Attributes:
+        slopes: One for each feature of the model, 0 where it is not used.
+        errors: Standard errors, 0 where it is not used.
+        used: Which features are.
+        residual_variance: Weighted residual variance, weights with mean 1.
+    """
+
+    slopes: Vector
+    errors: Vector
+    used: NDArray[np.bool_]
+    residual_variance: float
+
+
+def independent(matrix: Matrix, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Choose columns that are neither constant nor explained by others: Cholesky with pivots on the correlations.
+
+    Args:
+        matrix: Co-deviations.
+        wanted: Columns to choose from.
+
+    Returns:
+        Which columns to keep; of columns that say the same the first with the largest remaining variance.
+    """
+    variance = np.diag(matrix).copy()
+    keep = np.zeros(len(variance), dtype=bool)
+    candidates = wanted & (variance > 0)
+    scale = np.where(candidates, np.sqrt(np.where(variance > 0, variance, 1.0)), 1.0)
+    left = matrix / np.outer(scale, scale)
+    remaining = np.where(candidates, 1.0, 0.0)
+    while True:
+        pivot = int(np.argmax(np.round(remaining, 9)))
+        if remaining[pivot] <= _RANK_TOLERANCE:
+            return keep
+        keep[pivot] = True
+        column = left[:, pivot] / np.sqrt(remaining[pivot])
+        left = left - np.outer(column, column)
+        remaining = np.where(candidates & ~keep, np.diag(left), 0.0)
+
+
+def solve(moments: Moments, wanted: NDArray[np.bool_]) -> Solution:
+    """Solve the weighted normal equations on the centred design.
+
+    Args:
+        moments: Sums over households; the last variable is the log expenditure.
+        wanted: Features to use.
+
+    Returns:
+        Slopes, standard errors (as of weighted least squares: variance from the residuals, n - p - 1 degrees).
+    """
+    _, deviations = moments.centred()
+    x, xy, yy = deviations[:-1, :-1], deviations[:-1, -1], deviations[-1, -1]
+    used = independent(x, wanted)
+    slopes, errors = np.zeros(len(x)), np.zeros(len(x))
+    scale = np.sqrt(np.diag(x)[used])
+    normal = x[np.ix_(used, used)] / np.outer(scale, scale)
+    right = xy[used] / scale
+    found = np.linalg.solve(normal, right) if used.any() else np.zeros(0)
+    residual = float(yy - found @ right)
+    degrees = max(moments.households - int(used.sum()) - 1, 1)
+    slopes[used] = found / scale
+    if used.any():
+        errors[used] = np.sqrt(np.maximum(np.diag(np.linalg.inv(normal)) * residual / degrees, 0.0)) / scale
+    # In units of one household's weight, so that the figure does not hang on how weights are scaled.
+    variance = max(residual, 0.0) / moments.weight
+    return Solution(_rounded(slopes), _rounded(errors), used, variance)
+
+
+def _rounded(values: Vector) -> Vector:
+    return np.array([float(f"{value:.{_DIGITS}g}") for value in values.tolist()])
+
+
+@dataclass(frozen=True)
+class StrataSums:
+    """Sums by stratum, arrays in the order of ``keys``.
+
+    Attributes:
+        keys: ``<kab>:U`` or ``<kab>:R``, sorted.
+        households: Number of households.
+        weight: Sum of weights.
+        first: Sum of weight × variable, one row for each stratum: features, then log expenditure.
+    """
+
+    keys: tuple[str, ...]
+    households: Vector
+    weight: Vector
+    first: Matrix
+
+    def minus(self, other: "StrataSums") -> "StrataSums":
+        """Return the sums without a part of the households; both have the same keys."""
+        return StrataSums(
+            self.keys, self.households - other.households, self.weight - other.weight, self.first - other.first
+        )
+
+
+def levels(moments: Moments, strata: StrataSums, slopes: Vector, at: Sequence[int], shrinkage: int) -> dict[str, float]:
+    """Return the level of every stratum: log expenditure of a household whose features are ``at``.
+
+    Args:
+        moments: National sums.
+        strata: Sums by stratum.
+        slopes: National slopes.
+        at: The features that the level is told at: what the scores are centred on.
+        shrinkage: Households at which a stratum weighs as much as its parent.
+
+    Returns:
+        Level by stratum: the nation (``ID``), provinces (``32``), kab/kota × urban (``3201:U``).
+    """
+    means, _ = moments.centred()
+    centre = np.array(at, dtype=np.float64)
+    nation = float(means[-1] + (centre - means[:-1]) @ slopes)
+    # Residuals against the national line, summed by stratum.
+    residual = strata.first[:, -1] - nation * strata.weight
+    residual = residual - (strata.first[:, :-1] - np.outer(strata.weight, centre)) @ slopes
+    provinces, of_province = np.unique([key[:2] for key in strata.keys], return_inverse=True)
+    count = len(provinces)
+    by_province = _shrunk(
+        *(
+            np.bincount(of_province, part, count).astype(np.float64)
+            for part in (residual, strata.weight, strata.households)
+        ),
+        np.zeros(count),
+        shrinkage,
+    )
+    by_stratum = _shrunk(residual, strata.weight, strata.households, by_province[of_province], shrinkage)
+    keys = (NATION, *map(str, provinces), *strata.keys)
+    values = np.concatenate([[nation], nation + by_province, nation + by_stratum])
+    return dict(zip(keys, _rounded(values).tolist(), strict=True))
+
+
+def _shrunk(residual: Vector, weight: Vector, households: Vector, parent: Vector, shrinkage: int) -> Vector:
+    there = (weight > 0) & (households > 0)
+    own = np.where(there, residual / np.where(there, weight, 1.0), 0.0)
+    trust = np.where(there, households / np.where(there, households + shrinkage, 1.0), 0.0)
+    return np.asarray(trust * own + (1 - trust) * parent)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The model of families of whom certain blocks of features are known.
+
+    Attributes:
+        slopes: Log points for each hundredth, by feature.
+        errors: Their standard errors.
+        levels: Level by stratum.
+    """
+
+    slopes: Mapping[str, float]
+    errors: Mapping[str, float]
+    levels: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class PmtModel:
+    """A registered proxy means test.
+
+    Attributes:
+        variants: By name of the variant.
+        means: Mean of each feature in the survey, hundredths: what stands for a missing value.
+        smearing: Factor from the exponential of the prediction to mean rupiah (Duan 1983).
+        card: Data, fit, accuracy.
+    """
+
+    variants: Mapping[str, Variant]
+    means: Mapping[str, float]
+    smearing: float
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """Name of the model: a hash of its coefficients."""
+        content = {
+            "variants": {
+                name: {"slopes": dict(v.slopes), "levels": dict(v.levels)} for name, v in self.variants.items()
+            },
+            "means": dict(self.means),
+            "smearing": self.smearing,
+        }
+        return "pmt-" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def fit(
+    names: Sequence[str],
+    means: Sequence[int],
+    blocks: Mapping[str, Sequence[bool]],
+    moments: Moments,
+    strata: StrataSums,
+    shrinkage: int,
+) -> dict[str, Variant]:
+    """Fit every variant from the same sums.
+
+    Args:
+        names: Features, in the order of the sums.
+        means: Mean of each, rounded: what levels are told at.
+        blocks: Features that each variant may use.
+        moments: National sums.
+        strata: Sums by stratum.
+        shrinkage: Households at which a stratum weighs as much as its parent.
+
+    Returns:
+        The variants by name.
+    """
+    fitted = {}
+    for variant, wanted in blocks.items():
+        solution = solve(moments, np.array(wanted, dtype=bool))
+        used = [name for name, use in zip(names, solution.used, strict=True) if use]
+        fitted[variant] = Variant(
+            slopes={name: float(solution.slopes[names.index(name)]) for name in used},
+            errors={name: float(solution.errors[names.index(name)]) for name in used},
+            levels=levels(moments, strata, solution.slopes, means, shrinkage),
+        )
+    return fitted

@@ -1,0 +1,108 @@
+"""Registered models: coefficients as a Delta table, the card as JSON, one pointer to the latest."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.errors import UsageError
+from dtsen_spark.lake import Lake
+from dtsen_spark.welfare.model import PmtModel, Variant
+
+LATEST: Final = "latest"
+_LEVEL: Final = "level"
+_POINTER: Final = "latest.json"
+
+
+def register(lake: Lake, model: PmtModel) -> str:
+    """Register a model and make it the latest; a repeat changes nothing.
+
+    Args:
+        lake: The lake.
+        model: The model.
+
+    Returns:
+        Its version.
+    """
+    version = model.version
+    rows = [
+        (version, variant, name, slope, fitted.errors.get(name))
+        for variant, fitted in model.variants.items()
+        for name, slope in fitted.slopes.items()
+    ] + [
+        (version, f"{variant}:{stratum}", _LEVEL, level, None)
+        for variant, fitted in model.variants.items()
+        for stratum, level in fitted.levels.items()
+    ]
+    table = tables.PMT_COEFFICIENT
+    frame = lake.spark.createDataFrame(sorted(rows, key=lambda row: row[:3]), table.schema).coalesce(1)
+    lake.write(table, frame, slice_values={c.MODEL_VERSION: version})
+    folder = _folder(lake)
+    folder.mkdir(parents=True, exist_ok=True)
+    card = {"version": version, "means": dict(model.means), "smearing": model.smearing, "card": dict(model.card)}
+    _write(folder / f"{version}.json", card)
+    _write(folder / _POINTER, {"version": version})
+    return version
+
+
+def registered(lake: Lake, wanted: str) -> str | None:
+    """Return the version that a configuration names.
+
+    Args:
+        lake: The lake.
+        wanted: A version, or ``latest``.
+
+    Returns:
+        The version; None where ``latest`` is wanted and nothing was registered.
+
+    Raises:
+        UsageError: The named version is not registered.
+    """
+    if wanted == LATEST:
+        pointer = _folder(lake) / _POINTER
+        return str(json.loads(pointer.read_text(encoding="utf-8"))["version"]) if pointer.exists() else None
+    if not (_folder(lake) / f"{wanted}.json").exists():
+        message = f"welfare.model: {wanted} is not registered in {_folder(lake)}; run 'dtsen train pmt' or name another"
+        raise UsageError(message)
+    return wanted
+
+
+def load(lake: Lake, version: str) -> PmtModel:
+    """Load a registered model.
+
+    Args:
+        lake: The lake.
+        version: A registered version.
+
+    Returns:
+        The model.
+    """
+    stored = json.loads((_folder(lake) / f"{version}.json").read_text(encoding="utf-8"))
+    # A model has a few thousand rows: strata × variants.
+    rows = lake.read(tables.PMT_COEFFICIENT).where(F.col(c.MODEL_VERSION) == version).collect()
+    slopes: dict[str, dict[str, float]] = {}
+    errors: dict[str, dict[str, float]] = {}
+    levels: dict[str, dict[str, float]] = {}
+    for row in sorted(rows, key=lambda row: (row[c.STRATUM], row[c.INDICATOR])):
+        variant, _, stratum = row[c.STRATUM].partition(":")
+        if stratum:
+            levels.setdefault(variant, {})[stratum] = row[c.COEFFICIENT]
+        else:
+            slopes.setdefault(variant, {})[row[c.INDICATOR]] = row[c.COEFFICIENT]
+            errors.setdefault(variant, {})[row[c.INDICATOR]] = row[c.STANDARD_ERROR]
+    variants = {name: Variant(slopes.get(name, {}), errors.get(name, {}), found) for name, found in levels.items()}
+    return PmtModel(variants, stored["means"], stored["smearing"], stored["card"])
+
+
+def _folder(lake: Lake) -> Path:
+    return lake.root / "models" / "pmt"
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    # Under another name first: a reader never sees half a file.
+    half = path.with_suffix(".part")
+    half.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    half.replace(path)

@@ -1,0 +1,303 @@
+"""Training of the proxy means test: sums over the survey in Spark, solution on the driver, validation in Spark."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark.welfare.features import UNIT, Block, Feature, design, features
+from dtsen_spark.welfare.model import Moments, PmtModel, StrataSums, Variant, fit
+from dtsen_spark.welfare.validation import validate
+
+FOLD: Final = "fold"
+STRATUM: Final = "stratum"
+Y: Final = "y"  # log expenditure less LOG_ORIGIN, millionths
+W: Final = "w"  # survey weight, an integer
+# Logs are counted from a million rupiah, so that their squares stay small; a round figure, nothing hangs on it.
+LOG_ORIGIN: Final = round(math.log(1e6) * 1e6)
+# Variants by the blocks that a family's records know.
+VARIANTS: Final[dict[str, frozenset[Block]]] = {
+    "full": frozenset(Block),
+    "dwelling": frozenset({Block.PERSON, Block.DWELLING}),
+    "person": frozenset({Block.PERSON}),
+}
+_FIELD: Final = 2**31
+_LIMIT: Final = 2**62
+_WEIGHT_DECIMALS: Final = 6
+# A missing value gets a coefficient of its own where at least this share of households lacks the value.
+_FLAG_FROM: Final = 0.01
+
+
+def survey_design(households: DataFrame, members: DataFrame, folds: int) -> DataFrame:
+    """Compute the features of the survey's households and judge each row.
+
+    Args:
+        households: ``silver/survey_household``.
+        members: ``silver/survey_member``.
+        folds: Number of folds of the cross-validation.
+
+    Returns:
+        One row for each household: ``unit``, ``reason`` (null where it can train), ``stratum``, ``fold`` (by a hash
+        of the household's key), ``y``, ``weight``, features.
+    """
+    units = households.withColumnRenamed(c.HOUSEHOLD_ID, UNIT)
+    people = members.withColumnRenamed(c.HOUSEHOLD_ID, UNIT)
+    carried = (c.KAB_CODE, c.URBAN, c.WEIGHT, c.EXPENDITURE_PER_CAPITA, c.MEMBERS)
+    money, weight = F.col(c.EXPENDITURE_PER_CAPITA), F.col(c.WEIGHT)
+    reason = (
+        F.when(money.isNull(), "expenditure_missing")
+        .when(money <= 0, "expenditure_not_positive")
+        .when(weight.isNull(), "weight_missing")
+        .when(weight <= 0, "weight_not_positive")
+        .when(F.col(c.KAB_CODE).isNull(), "region_missing")
+    )
+    y = F.floor(F.log(money.cast("double")) * 1_000_000 + 0.5) - LOG_ORIGIN
+    return (
+        design(units, people, carried)
+        .withColumn(c.REASON, reason)
+        .withColumn(STRATUM, stratum_key())
+        .withColumn(FOLD, F.pmod(F.xxhash64(UNIT), F.lit(folds)).cast("int"))
+        .withColumn(Y, F.when(F.col(c.REASON).isNull(), y))
+    )
+
+
+def stratum_key() -> Column:
+    """Return the stratum of a unit: ``<kab>:U`` or ``<kab>:R``; a unit of unknown kind counts as rural."""
+    kind = F.when(F.coalesce(F.col(c.URBAN), F.lit(False)), F.lit("U")).otherwise(F.lit("R"))
+    return F.concat_ws(":", F.col(c.KAB_CODE), kind)
+
+
+def train(households: DataFrame, members: DataFrame, *, shrinkage: int, folds: int) -> PmtModel | None:
+    """Train the proxy means test on the survey.
+
+    Args:
+        households: ``silver/survey_household``.
+        members: ``silver/survey_member``.
+        shrinkage: Households at which a stratum weighs as much as its parent.
+        folds: Folds of the cross-validation.
+
+    Returns:
+        The model with its card; None where no household can train.
+    """
+    survey = survey_design(households, members, folds).persist()
+    try:
+        return _train(survey, shrinkage, folds)
+    finally:
+        survey.unpersist()
+
+
+def _train(survey: DataFrame, shrinkage: int, folds: int) -> PmtModel | None:
+    all_features = features()
+    reasons, profile = _profile(survey, all_features)
+    used = reasons.pop("", 0)
+    if not used:
+        return None
+    plan = _Plan.of(all_features, profile, used)
+    rows = plan.prepare(survey.where(F.col(c.REASON).isNull())).persist()
+    try:
+        by_fold = _moments(rows, plan, folds)
+        strata_by_fold = _strata(rows, plan, folds)
+        total, strata = _total(by_fold), _total_strata(strata_by_fold)
+        blocks = {name: [block in allowed for block in plan.blocks] for name, allowed in VARIANTS.items()}
+        variants = fit(plan.names, plan.means, blocks, total, strata, shrinkage)
+        full = {"full": blocks["full"]}
+        present = [fold for fold, part in enumerate(by_fold) if part.households]
+        enough = len(present) > 1
+        held_out = [
+            fit(plan.names, plan.means, full, total.minus(part), strata.minus(strata_by_fold[fold]), shrinkage)["full"]
+            if enough
+            else variants["full"]
+            for fold, part in enumerate(by_fold)
+            if part.households
+        ]
+        tested = dict(zip(present, held_out, strict=True))
+        figures = validate(rows, plan.names, plan.means, tested)
+    finally:
+        rows.unpersist()
+    smearing = figures.pop("smearing")
+    card = {
+        "households": used,
+        "set_aside": reasons,
+        "strata": len(strata.keys),
+        "folds": folds if enough else 0,
+        "shrinkage_households": shrinkage,
+        "features": {name: len(variant.slopes) for name, variant in variants.items()},
+        "unused_features": sorted(set(plan.names) - set(variants["full"].slopes)),
+        "held_out": figures,
+    }
+    return PmtModel(_in_log_points(variants, plan), dict(zip(plan.names, plan.means, strict=True)), smearing, card)
+
+
+def _in_log_points(variants: dict[str, Variant], plan: "_Plan") -> dict[str, Variant]:
+    """Turn millionths into log points, and levels back to logs of rupiah."""
+    return {
+        name: Variant(
+            slopes={key: value / 1e6 for key, value in variant.slopes.items()},
+            errors={key: value / 1e6 for key, value in variant.errors.items()},
+            levels={key: (value + LOG_ORIGIN) / 1e6 for key, value in variant.levels.items()},
+        )
+        for name, variant in variants.items()
+    }
+
+
+def _profile(survey: DataFrame, all_features: Sequence[Feature]) -> tuple[dict[str, int], dict[str, Any]]:
+    good = F.col(c.REASON).isNull()
+    weight = F.when(good, F.col(c.WEIGHT))
+    aggregates = [F.max(weight).alias("weight_max"), F.max(F.abs(Y)).alias("y_max")]
+    for feature in all_features:
+        here = F.when(good, F.col(feature.column))
+        aggregates += [
+            F.count(here).alias(f"n_{feature.name}"),
+            F.sum(weight * here).alias(f"s_{feature.name}"),
+            F.sum(F.when(here.isNotNull(), weight)).alias(f"w_{feature.name}"),
+            F.max(F.abs(here)).alias(f"m_{feature.name}"),
+        ]
+    # One pass: a row for each reason, five at most.
+    groups = survey.groupBy(F.coalesce(F.col(c.REASON), F.lit("")).alias(c.REASON)).agg(
+        F.count(F.lit(1)).alias(c.ROWS), *aggregates
+    )
+    found = {row[c.REASON]: row.asDict() for row in groups.collect()}
+    return {reason: int(row[c.ROWS]) for reason, row in found.items()}, found.get("", {})
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Variables of the sums: the features that the survey knows, then flags of missing values.
+
+    Attributes:
+        names: Variables; ``<feature>_missing`` is 1 where the value is missing.
+        blocks: Block of each.
+        columns: Column of each in the prepared frame.
+        means: Mean of each, hundredths; it stands for a missing value.
+        sources: Column of the design that each comes from.
+        weight_decimals: Decimals of the weight that the integer sums keep.
+    """
+
+    names: list[str]
+    blocks: list[Block]
+    columns: list[str]
+    means: list[int]
+    sources: list[str]
+    weight_decimals: int
+
+    @classmethod
+    def of(cls, all_features: Sequence[Feature], profile: dict[str, Any], used: int) -> "_Plan":
+        known = [f for f in all_features if profile[f"n_{f.name}"]]
+        means = [int((profile[f"s_{f.name}"] / profile[f"w_{f.name}"]).quantize(Decimal(1))) for f in known]
+        flagged = [f for f in known if used - profile[f"n_{f.name}"] >= max(_FLAG_FROM * used, 1)]
+        x_max = max([100, *(int(profile[f"m_{f.name}"]) for f in known)])
+        largest = Decimal(profile["weight_max"]) * x_max * max(x_max, int(profile["y_max"]), 1)
+        decimals = _WEIGHT_DECIMALS
+        while decimals and largest * 10**decimals >= _LIMIT:
+            decimals -= 1
+        return cls(
+            names=[f.name for f in known] + [f"{f.name}_missing" for f in flagged],
+            blocks=[f.block for f in known + flagged],
+            columns=[f"z_{f.name}" for f in known] + [f"z_{f.name}_missing" for f in flagged],
+            means=means + [0] * len(flagged),
+            sources=[f.column for f in known + flagged],
+            weight_decimals=decimals,
+        )
+
+    def prepare(self, rows: DataFrame) -> DataFrame:
+        """Return ``unit``, ``stratum``, ``fold``, ``urban``, ``members``, ``w``, ``y`` and every variable, no nulls."""
+        weight = F.greatest(F.round(F.col(c.WEIGHT) * 10**self.weight_decimals, 0).cast("long"), F.lit(1))
+        variables = [
+            F.when(F.col(source).isNull(), F.lit(100)).otherwise(F.lit(0)).cast("long").alias(column)
+            if name.endswith("_missing")
+            else F.coalesce(F.col(source), F.lit(mean)).cast("long").alias(column)
+            for name, column, source, mean in zip(self.names, self.columns, self.sources, self.means, strict=True)
+        ]
+        people = F.coalesce(F.col(c.MEMBERS), F.lit(1)).alias(c.MEMBERS)
+        return rows.select(UNIT, STRATUM, FOLD, c.URBAN, people, weight.alias(W), Y, *variables)
+
+
+def _moments(rows: DataFrame, plan: _Plan, folds: int) -> list[Moments]:
+    """Sum all products of two variables by fold, in one aggregate.
+
+    The upper triangle of each household's products is laid out as rows and summed by place, so the aggregate has
+    a few long counters however many variables there are. A product fits 63 bits (``_Plan.of``); its sum may not,
+    so its high and low parts are summed apart and joined on the driver.
+    """
+    size = len(plan.columns) + 2  # a one in front: its products are the weight and the first moments
+    z = F.array(F.lit(1).cast("long"), *(F.col(name) for name in plan.columns), F.col(Y))
+    # The square of y alone may not fit: it is summed with the counts below.
+    rows_of_z = F.slice(F.col("z"), 1, size - 1)
+    triangle = F.flatten(
+        F.transform(
+            rows_of_z,
+            lambda a, i: F.transform(F.slice(F.col("z"), i + 1, F.lit(size) - i), lambda b: a * b * F.col(W)),
+        )
+    )
+    placed = rows.select(FOLD, W, z.alias("z")).select(FOLD, F.posexplode(triangle).alias("place", "value"))
+    high = F.shiftright("value", 31)
+    low = F.col("value").bitwiseAND(F.lit(_FIELD - 1))
+    sums = placed.groupBy(FOLD, "place").agg(F.sum(high).alias("high"), F.sum(low).alias("low"))
+    squares = F.col(W).cast("decimal(14,0)") * F.col(Y).cast("decimal(7,0)") * F.col(Y).cast("decimal(7,0)")
+    ends = rows.groupBy(FOLD).agg(F.count(F.lit(1)).alias("n"), F.sum(squares.cast("decimal(28,0)")).alias("square"))
+    by_fold = {row[FOLD]: (int(row["n"]), int(row["square"])) for row in ends.collect()}
+    # As many rows as folds × products: it does not grow with the survey.
+    cells: dict[int, dict[int, int]] = {}
+    for row in sums.collect():
+        cells.setdefault(row[FOLD], {})[row["place"]] = row["high"] * _FIELD + row["low"]
+    return [_unfold(cells.get(fold, {}), size, *by_fold.get(fold, (0, 0))) for fold in range(folds)]
+
+
+def _unfold(cells: dict[int, int], size: int, households: int, square_of_y: int) -> Moments:
+    square = [[0] * size for _ in range(size)]
+    place = 0
+    for i in range(size):
+        for j in range(i, size):
+            square[i][j] = square[j][i] = cells.get(place, 0)
+            place += 1
+    square[-1][-1] = square_of_y
+    return Moments(
+        weight=square[0][0],
+        first=tuple(square[0][1:]),
+        second=tuple(tuple(row[1:]) for row in square[1:]),
+        households=households,
+    )
+
+
+def _strata(rows: DataFrame, plan: _Plan, folds: int) -> list[StrataSums]:
+    exact = F.col(W).cast("decimal(19,0)")
+    columns = [*plan.columns, Y]
+    sums = rows.groupBy(FOLD, STRATUM).agg(
+        F.count(F.lit(1)).alias("n"),
+        F.sum(exact).alias(W),
+        *(F.sum(exact * F.col(name).cast("decimal(19,0)")).alias(name) for name in columns),
+    )
+    # One row for each fold and stratum: about a thousand strata in the country.
+    collected = sums.collect()
+    keys = tuple(sorted({row[STRATUM] for row in collected}))
+    index = {key: place for place, key in enumerate(keys)}
+    table = np.zeros((folds, len(keys), len(columns) + 2))
+    for row in collected:
+        table[row[FOLD], index[row[STRATUM]]] = [float(row[name]) for name in ("n", W, *columns)]
+    return [StrataSums(keys, part[:, 0], part[:, 1], part[:, 2:]) for part in table]
+
+
+def _total(parts: Sequence[Moments]) -> Moments:
+    return Moments(
+        weight=sum(part.weight for part in parts),
+        first=tuple(map(sum, zip(*(part.first for part in parts), strict=True))),
+        second=tuple(
+            tuple(map(sum, zip(*lines, strict=True))) for lines in zip(*(part.second for part in parts), strict=True)
+        ),
+        households=sum(part.households for part in parts),
+    )
+
+
+def _total_strata(parts: Sequence[StrataSums]) -> StrataSums:
+    return StrataSums(
+        parts[0].keys,
+        np.sum([part.households for part in parts], axis=0),
+        np.sum([part.weight for part in parts], axis=0),
+        np.sum([part.first for part in parts], axis=0),
+    )

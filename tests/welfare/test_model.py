@@ -1,0 +1,65 @@
+"""The solver against statsmodels, and what it does with columns and strata that cannot be estimated."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from dtsen_spark.welfare.model import Moments, StrataSums, independent, levels, solve
+
+GENERATOR = np.random.default_rng(3)
+HOUSEHOLDS = 400
+X = np.column_stack([GENERATOR.integers(0, 7, HOUSEHOLDS) * 100, GENERATOR.integers(-500, 900, (HOUSEHOLDS, 3)).T[0]])
+Y = (X @ np.array([120.0, -40.0]) + GENERATOR.normal(0, 4e5, HOUSEHOLDS)).astype(int)
+W = GENERATOR.integers(50, 5000, HOUSEHOLDS)
+
+
+def moments(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> Moments:
+    z = np.column_stack([x, y]).astype(object)
+    weights = w.astype(object)
+    return Moments(
+        weight=int(weights.sum()),
+        first=tuple(int(v) for v in (z * weights[:, None]).sum(axis=0)),
+        second=tuple(tuple(int(v) for v in row) for row in (z.T * weights) @ z),
+        households=len(y),
+    )
+
+
+def test_agrees_with_statsmodels_on_a_centred_design() -> None:
+    reference = sm.WLS(Y, sm.add_constant(X - np.average(X, axis=0, weights=W)), weights=W).fit()
+    found = solve(moments(X, Y, W), np.array([True, True]))
+    np.testing.assert_allclose(found.slopes, reference.params[1:], rtol=1e-8)
+    np.testing.assert_allclose(found.errors, reference.bse[1:], rtol=1e-8)
+
+
+def test_constant_and_collinear_columns_are_left_out() -> None:
+    x = np.column_stack([X, X[:, 0] * 2 - X[:, 1], np.full(HOUSEHOLDS, 100)])
+    found = solve(moments(x, Y, W), np.ones(4, dtype=bool))
+    assert found.used.sum() == 2
+    assert not found.used[3]
+    assert found.slopes[~found.used].tolist() == [0, 0]
+    fitted = x @ found.slopes
+    reference = X @ solve(moments(X, Y, W), np.ones(2, dtype=bool)).slopes
+    np.testing.assert_allclose(fitted - fitted.mean(), reference - reference.mean(), rtol=1e-6, atol=1e-3)
+
+
+def test_columns_that_a_variant_may_not_use_are_not_used() -> None:
+    assert independent(np.eye(3), np.array([True, False, True])).tolist() == [True, False, True]
+
+
+def test_a_thin_stratum_is_shrunk_towards_its_province_and_nation() -> None:
+    # Province 11: two strata; 12: one. No features, so a level is a mean; mean of the nation 0.
+    y_sum = np.array([[100.0], [-40.0], [-60.0]])
+    strata = StrataSums(("1101:U", "1101:R", "1201:R"), np.array([10.0, 30.0, 10.0]), np.array([10.0, 30, 10]), y_sum)
+    total = Moments(50, (0,), ((1,),), 50)
+    free = levels(total, strata, np.zeros(0), (), 0)
+    assert free == pytest.approx({"ID": 0, "11": 1.5, "12": -6, "1101:U": 10, "1101:R": -40 / 30, "1201:R": -6})
+    tied = levels(total, strata, np.zeros(0), (), 40)
+    province = 1.5 * 40 / 80
+    assert tied["11"] == pytest.approx(province)
+    assert tied["1101:U"] == pytest.approx(10 * 10 / 50 + province * 40 / 50)
+    assert levels(total, strata, np.zeros(0), (), 10**9) == pytest.approx(dict.fromkeys(free, 0.0), abs=1e-5)
+
+
+def test_moments_without_a_part_are_those_of_the_rest() -> None:
+    rest = moments(X, Y, W).minus(moments(X[:100], Y[:100], W[:100]))
+    assert rest == moments(X[100:], Y[100:], W[100:])
