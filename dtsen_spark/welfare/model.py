@@ -184,14 +184,11 @@ def levels(moments: Moments, strata: StrataSums, slopes: Vector, at: Sequence[in
     residual = residual - (strata.first[:, :-1] - np.outer(strata.weight, centre)) @ slopes
     provinces, of_province = np.unique([key[:2] for key in strata.keys], return_inverse=True)
     count = len(provinces)
-    by_province = _shrunk(
-        *(
-            np.bincount(of_province, part, count).astype(np.float64)
-            for part in (residual, strata.weight, strata.households)
-        ),
-        np.zeros(count),
-        shrinkage,
-    )
+    sums = [
+        np.bincount(of_province, part, count).astype(np.float64)
+        for part in (residual, strata.weight, strata.households)
+    ]
+    by_province = _shrunk(sums[0], sums[1], sums[2], np.zeros(count), shrinkage)
     by_stratum = _shrunk(residual, strata.weight, strata.households, by_province[of_province], shrinkage)
     keys = (NATION, *map(str, provinces), *strata.keys)
     values = np.concatenate([[nation], nation + by_province, nation + by_stratum])
