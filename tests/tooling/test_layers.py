@@ -56,15 +56,41 @@ def test_only_the_session_module_builds_sessions() -> None:
     assert builders == {"session.py"}
 
 
-def test_no_python_runs_on_rows() -> None:
+def python_on_rows(tree: ast.Module) -> list[str]:
+    """Uses of what runs Python on rows, as line and name."""
+    # A function of the JVM that is only registered from here runs no Python.
+    java = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "registerJavaFunction"}
     found = [
-        f"{path}:{node.lineno} .{node.attr}"
-        for path, tree in sources()
+        (node.lineno, node.attr)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.attr in PYTHON_ON_ROWS
+        if isinstance(node, ast.Attribute) and node.attr in PYTHON_ON_ROWS and id(node) not in java
     ]
+    found += [
+        (node.lineno, alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name in PYTHON_ON_ROWS and (node.module or "").startswith("pyspark")
+    ]
+    return [f"{line} {name}" for line, name in sorted(found)]
 
-    assert found == []
+
+def test_no_python_runs_on_rows() -> None:
+    assert [f"{path}:{use}" for path, tree in sources() for use in python_on_rows(tree)] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"),
+    [
+        ("spark.udf.registerJavaFunction('f', 'C')", []),
+        ("spark.udf.register('f', g)", ["1 udf"]),
+        ("from pyspark.sql.functions import udf", ["1 udf"]),
+        ("df.rdd.map(f)", ["1 rdd"]),
+        ("df.groupBy('k').applyInPandas(f, 's')", ["1 applyInPandas"]),
+    ],
+)
+def test_the_rule_finds_python_on_rows(code: str, wanted: list[str]) -> None:
+    assert python_on_rows(ast.parse(code)) == wanted
 
 
 def test_every_window_has_a_partition() -> None:
