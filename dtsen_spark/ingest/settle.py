@@ -92,7 +92,9 @@ def _set_aside(job: Job, table: LandingTable, classified: DataFrame, rows: DataF
         job.lake.write(target, bad)
     finally:
         aside.unpersist()
-    settled.quarantined = _by_batch(job.lake.read(target), F.col(c.STATE), c.STATE)
+    if there:
+        # Only a table that had rejected rows before can have re-entered ones.
+        settled.quarantined = _by_batch(job.lake.read(target), F.col(c.STATE), c.STATE)
 
 
 def _by_batch(df: DataFrame, column: Column, name: str) -> dict[str, dict[str, int]]:
