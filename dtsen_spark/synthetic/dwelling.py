@@ -1,0 +1,154 @@
+"""What dwellings and assets a family's welfare shows, in the codes of each form (``conf/synthetic/indicators.yaml``)."""
+
+import math
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from dtsen_spark.synthetic.draw import Draws, classed
+from dtsen_spark.synthetic.nation import read_yaml
+
+# Positions of the yes/no items on the DTKS form: odd ones say 1 or 2, even ones 3 or 4.
+_DTKS_ORDER = (
+    "gas", "fridge", "ac", "heater", "telephone", "tv", "gold", "computer", "bicycle", "motorcycle", "car", "boat",
+    "motor_boat", "land", "other_house",
+)  # fmt: skip
+
+
+class Dwellings:
+    """Indicator expressions over a frame of families with family, welfare, size and urban."""
+
+    def __init__(self, draws: Draws) -> None:
+        """Read the indicators.
+
+        Args:
+            draws: The nation's chance.
+        """
+        self._draws = draws
+        self._spec = read_yaml("indicators.yaml")
+
+    def _latent(self, item: str, rho: float, visit: str) -> Column:
+        # What the family has, as its welfare makes it likely, and what this visit saw differently.
+        family = F.col("family")
+        own = rho * F.col("welfare") + math.sqrt(1 - rho * rho) * self._draws.normal(item, family)
+        seen = self._spec["visit_noise"] * (2.0 * self._draws.uniform(f"{visit}/{item}", family) - 1.0)
+        return own + seen
+
+    def code(self, item: str, form: str, visit: str | None = None) -> Column:
+        """Return the code of a classed indicator.
+
+        Args:
+            item: Name of the indicator.
+            form: Column of codes in the file, such as ``regsosek`` or ``dtks_power``.
+            visit: Which visit saw it; None = that of the form.
+        """
+        spec = self._spec["classes"][item]
+        codes = [None if kind.get(form) is None else str(kind[form]) for kind in spec["classes"]]
+        return classed(self._latent(item, spec["rho"], visit or form), [kind["share"] for kind in spec["classes"]], codes)
+
+    def has(self, item: str, visit: str) -> Column:
+        """Return whether the family has an asset."""
+        spec = self._spec["assets"][item]
+        return classed(self._latent(item, spec["rho"], visit), [1 - spec["share"], spec["share"]], ["0", "1"]) == "1"
+
+    def area(self, visit: str) -> Column:
+        """Return the floor area in m²."""
+        spec = self._spec["floor_area"]
+        metres = F.exp(math.log(spec["median_m2"]) + spec["log_sd"] * self._latent("area", spec["rho"], visit))
+        return F.greatest(F.lit(6), F.least(F.lit(600), F.round(metres).cast("int"))).cast("string")
+
+    def _heads(self, item: str) -> Column:
+        spec, family = self._spec["livestock"][item], F.col("family")
+        keeps = self._draws.uniform(item, family) < F.when(F.col("urban"), 0.2 * spec["share"]).otherwise(1.6 * spec["share"])
+        return F.when(keeps, self._draws.whole(f"{item}/heads", 1, spec["most"], family)).otherwise(0).cast("string")
+
+    def livestock(self, form: str) -> dict[str, Column]:
+        """Return the columns of livestock counts of a form."""
+        return {spec[form]: self._heads(item) for item, spec in self._spec["livestock"].items()}
+
+    def regsosek(self, visit: str) -> dict[str, Column]:
+        """Return the housing, asset and livestock columns of REGSOSEK22.K, as one visit saw them."""
+
+        def code(item: str, form: str = "regsosek") -> Column:
+            return self.code(item, form, visit)
+
+        family = F.col("family")
+        well = code("water").isin("4", "5", "6", "7", "8")
+        yes_no = {
+            spec["regsosek"]: F.when(self.has(item, visit), "1").otherwise("2")
+            for item, spec in self._spec["assets"].items()
+        }
+        return {
+            "r301a": code("tenure"),
+            "r301b": F.when(code("tenure") == "1", self._draws.whole("title", 1, 6, family).cast("string")),
+            "r302": self.area(visit),
+            "r303": code("floor"),
+            "r304": code("wall"),
+            "r305": code("roof"),
+            "r306a": code("water"),
+            "r306b": F.when(well, self._draws.whole("distance", 1, 3, family).cast("string")),
+            "r307a": code("power"),
+            "r307b": code("power", "regsosek_power"),
+            "r308": code("fuel"),
+            "r309a": code("toilet"),
+            "r309b": F.when(code("toilet") != "6", code("closet")),
+            "r310": F.when(code("toilet") != "6", code("sewage")),
+            **yes_no,
+            **self.livestock("regsosek"),
+            "r505": code("internet"),
+            "r506": code("account"),
+        }
+
+    def dtks(self) -> dict[str, Column]:
+        """Return the housing, asset and livestock columns of the DTKS form."""
+        family = F.col("family")
+        yes_no: dict[str, Column] = {}
+        for position, item in enumerate(_DTKS_ORDER):
+            yes, no = ("1", "2") if position % 2 == 0 else ("3", "4")
+            if item in {"land", "other_house"}:
+                yes, no = ("1", "2") if item == "land" else ("3", "4")
+            yes_no[self._spec["assets"][item]["dtks"]] = F.when(self.has(item, "dtks"), yes).otherwise(no)
+        none = self.code("toilet", "dtks") == "4"
+
+        def condition(item: str) -> Column:
+            return F.when(self._latent(f"{item} condition", 0.5, "dtks") > -0.4, "1").otherwise("2")
+
+        return {
+            "status_rumah": self.code("tenure", "dtks"),
+            "luas_lantai": self.area("dtks"),
+            "lantai": self.code("floor", "dtks"),
+            "dinding": self.code("wall", "dtks"),
+            "dinding_kondisi": condition("wall"),
+            "atap": self.code("roof", "dtks"),
+            "atap_kondisi": condition("roof"),
+            "air_minum": self.code("water", "dtks"),
+            "penerangan": self.code("power", "dtks"),
+            "daya": self.code("power", "dtks_power", "dtks"),
+            "bahan_bakar": self.code("fuel", "dtks"),
+            "fas_bab": self.code("toilet", "dtks"),
+            "kloset": F.when(none, "4").otherwise(self.code("closet", "dtks")),
+            "tinja": F.when(~none, self.code("sewage", "dtks")),
+            "kamar_tidur": self._draws.whole("bedrooms", 1, 4, family).cast("string"),
+            **yes_no,
+            **self.livestock("dtks"),
+        }
+
+    def p3ke(self) -> dict[str, Column]:
+        """Return the housing columns of the BKKBN form."""
+        toilet = self.code("toilet", "p3ke")
+        septic = self.code("sewage", "dtks", "p3ke") == "1"
+        return {
+            "status_rumah": self.code("tenure", "p3ke"),
+            "lantai": self.code("floor", "p3ke"),
+            "dinding": self.code("wall", "p3ke"),
+            "atap": self.code("roof", "p3ke"),
+            "air_minum": self.code("water", "p3ke"),
+            "penerangan": self.code("power", "p3ke"),
+            "bahan_bakar": self.code("fuel", "p3ke"),
+            "jamban": F.when((toilet == "1") & ~septic, "2").otherwise(toilet),
+        }
+
+    def meter(self) -> Column:
+        """Return the capacity of the family's power meter in VA; null where it has none."""
+        return self.code("power", "va", "pln")
+
