@@ -8,12 +8,13 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
-from dtsen_spark.family.order import best, origins, source_rank, staleness
+from dtsen_spark.family.order import AGE_BITS, Key, Race, origins, source_rank, staleness
 from dtsen_spark.family.survivorship import IN_REVIEW
 
 # Upper bound of each connected power, VA, and our code for it (the steps of the PLN tariff).
 _POWER_STEPS: Final = ((450, "VA_450"), (900, "VA_900"), (1300, "VA_1300"), (2200, "VA_2200"))
 _ABOVE_ALL_STEPS: Final = "ABOVE_2200"
+_MOST_SHARED: Final = 63
 _VILLAGE_DIGITS: Final = 10
 _KAB_DIGITS: Final = 4
 
@@ -24,7 +25,7 @@ def attributes(
     """Reduce the family records of each family's members to one row a family.
 
     A record that lists at least half of the family comes before one that lists fewer; then the best source, then
-    more members, fresher, smaller id. A value that the first record lacks comes from the next.
+    more members, fresher. A value that the first record lacks comes from the next.
 
     Args:
         assigned: One row for each living person: ``person_id``, ``family_id``, ``members``, ``region_code``,
@@ -42,18 +43,30 @@ def attributes(
         .groupBy(c.FAMILY_ID, c.FAMILY_RECORD_ID)
         .agg(F.count(F.lit(1)).alias("shared"), F.first(c.MEMBERS).alias(c.MEMBERS))
     )
-    minor = F.col("shared") * 2 < F.col(c.MEMBERS)
-    order = (minor, source_rank(precedence), -F.col("shared"), staleness(), F.col(c.FAMILY_RECORD_ID))
+    order = (
+        Key((F.col("shared") * 2 < F.col(c.MEMBERS)).cast("int"), 1),
+        Key(source_rank(precedence), 3),
+        Key(_MOST_SHARED - F.least(F.col("shared"), F.lit(_MOST_SHARED)), 6),
+        Key(staleness(), AGE_BITS),
+    )
+    races = {name: Race(name, order) for name in tables.FAMILY_INDICATORS}
     # shared record : family record is n : 1 (a split or regrouped family gives one record several families).
     kept = (
         shared.join(family_records, c.FAMILY_RECORD_ID)
         .groupBy(c.FAMILY_ID)
-        .agg(*(best(name, *order).alias(name) for name in tables.FAMILY_INDICATORS))
+        .agg(*(race.least().alias(name) for name, race in races.items()))
     )
+    sources = F.array(*map(F.lit, precedence))
+
+    def origin(name: str) -> tuple[Column, Column, Column]:
+        packed = F.col(name)
+        source = F.coalesce(F.get(sources, races[name].key(packed, 1).cast("int")), F.lit("other"))
+        return packed.isNotNull(), source, races[name].key(packed, 3)
+
     values = kept.select(
         c.FAMILY_ID,
-        *(F.col(name).getField("v").alias(name) for name in tables.FAMILY_INDICATORS),
-        origins(tables.FAMILY_INDICATORS, [F.col(name) for name in tables.FAMILY_INDICATORS]).alias(c.SOURCE_OF),
+        *(race.value(F.col(name)).alias(name) for name, race in races.items()),
+        origins({name: origin(name) for name in races}).alias(c.SOURCE_OF),
     )
     heads = assigned.where(F.col(c.PERSON_ID) == F.col(c.HEAD_PERSON_ID)).select(
         c.FAMILY_ID,

@@ -1,14 +1,82 @@
-"""Which record a value is taken from: source by precedence, then freshness, then record id."""
+"""Which record a value is taken from: a race of packed numbers.
 
-from collections.abc import Sequence
+For each field, every record packs its place in the order and its value into one 63-bit integer, and the least
+integer wins: place first, value last. A minimum of integers needs no sort, aggregates before the shuffle, and does
+not depend on the order in which rows arrive; a minimum of structs with text took ten times as long. Where two records
+share the whole order (same source, same day) the smaller code wins.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, DateType, IntegerType
 
 from dtsen_spark import columns as c
+from dtsen_spark.codes import code_lists
 
-_EPOCH: Final = "1970-01-01"
+# Freshness counts back from a day that no delivery will see; 17 bits reach back to 1841.
+_HORIZON: Final = "2200-01-01"
+AGE_BITS: Final = 17
+_DATE_ORIGIN: Final = "1800-01-01"
+_CARD_DIGITS: Final = 16  # NIK and card number, below 2 ** 54
+_LONG_BITS: Final = 63
+
+
+@dataclass(frozen=True)
+class Key:
+    """One part of an order.
+
+    Attributes:
+        value: Integer column, 0 and more; the smaller wins.
+        bits: Bits that it takes; larger values count as the largest.
+    """
+
+    value: Column
+    bits: int
+
+
+@dataclass(frozen=True)
+class Race:
+    """The race for one field.
+
+    Attributes:
+        name: Column whose value survives.
+        keys: The order, most weighty first.
+    """
+
+    name: str
+    keys: tuple[Key, ...]
+
+    def least(self, having: Column | None = None) -> Column:
+        """Return the aggregate: the packed winner, null where no row has a value.
+
+        Args:
+            having: Rows that may give the value; None = every row with one.
+        """
+        value = _encoded(self.name)
+        packed: Column = F.lit(0).cast("long")
+        for key in self.keys:
+            top = 2**key.bits - 1
+            packed = F.shiftleft(packed, key.bits) + F.least(F.greatest(key.value.cast("long"), F.lit(0)), F.lit(top))
+        packed = F.shiftleft(packed, self._value_bits) + value
+        may = value.isNotNull() if having is None else value.isNotNull() & having
+        return F.min(F.when(may, packed))
+
+    def value(self, packed: Column) -> Column:
+        """Return the value of a packed winner."""
+        return _decoded(self.name, packed.bitwiseAND(F.lit(2**self._value_bits - 1)))
+
+    def key(self, packed: Column, place: int) -> Column:
+        """Return one part of the order of a packed winner."""
+        shift = self._value_bits + sum(key.bits for key in self.keys[place + 1 :])
+        return F.shiftright(packed, shift).bitwiseAND(F.lit(2 ** self.keys[place].bits - 1))
+
+    @property
+    def _value_bits(self) -> int:
+        return _LONG_BITS - sum(key.bits for key in self.keys)
 
 
 def source_rank(precedence: Sequence[str]) -> Column:
@@ -20,42 +88,56 @@ def source_rank(precedence: Sequence[str]) -> Column:
 
 
 def staleness() -> Column:
-    """Return a number that is the smaller the fresher the row: minus the days from 1970 to ``as_of``; undated last."""
-    return F.coalesce(-F.datediff(F.col(c.AS_OF), F.lit(_EPOCH).cast("date")), F.lit(2**31 - 1))
+    """Return a number that is the smaller the fresher the row; undated rows are the stalest."""
+    return F.coalesce(F.datediff(F.lit(_HORIZON).cast("date"), F.col(c.AS_OF)), F.lit(2**AGE_BITS - 1))
 
 
-def best(column: str, *order: Column, having: Column | None = None) -> Column:
-    """Return the aggregate that keeps the first non-null value of a column in an order.
-
-    A minimum over structs instead of ``first``: it does not depend on the order in which rows arrive.
-
-    Args:
-        column: Column whose value survives.
-        order: What decides, most weighty first; the last of them should be unique, such as the record id.
-        having: Rows that may give the value; None = every row with one.
-
-    Returns:
-        Struct of the order (``o0``, ``o1``, …), ``v`` (the value), ``source`` and ``as_of`` of the row; null
-        where no row has a value.
-    """
-    keys = [part.alias(f"o{place}") for place, part in enumerate(order)]
-    found = F.struct(*keys, F.col(column).alias("v"), F.col(c.SOURCE).alias("source"), F.col(c.AS_OF).alias("as_of"))
-    may = F.col(column).isNotNull() if having is None else F.col(column).isNotNull() & having
-    return F.min(F.when(may, found))
+def day_of(stale: Column) -> Column:
+    """Return the day of a ``staleness``."""
+    return F.date_sub(F.lit(_HORIZON).cast("date"), stale.cast("int"))
 
 
-def origins(columns: Sequence[str], surviving: Sequence[Column]) -> Column:
+def origins(winners: Mapping[str, tuple[Column, Column, Column]]) -> Column:
     """Return a JSON object with source and day of each surviving value: ``{"education":"regsosek 2022-11-14"}``.
 
     Args:
-        columns: Names of the values.
-        surviving: Their structs, as ``best`` returns them.
+        winners: By column: whether there is a value, its source, its ``staleness``.
 
     Returns:
-        String column; columns without a value are left out.
+        String column. Names and sources are words of ours, so nothing needs escaping.
     """
-    parts = [F.concat_ws(" ", kept.getField("source"), kept.getField("as_of").cast("string")) for kept in surviving]
-    named = [
-        F.when(kept.isNotNull(), part).alias(name) for name, kept, part in zip(columns, surviving, parts, strict=True)
+    parts = [
+        F.when(there, F.concat(F.lit(f'"{name}":"'), source, F.lit(" "), day_of(stale).cast("string"), F.lit('"')))
+        for name, (there, source, stale) in winners.items()
     ]
-    return F.to_json(F.struct(*named))
+    return F.concat(F.lit("{"), F.concat_ws(",", *parts), F.lit("}"))
+
+
+def _codes(name: str) -> tuple[str, ...]:
+    return tuple(code.code for code in code_lists()[name].codes)
+
+
+def _encoded(name: str) -> Column:
+    kind, here = c.COLUMNS[name].type, F.col(name)
+    if isinstance(kind, BooleanType | IntegerType):
+        return here.cast("long")
+    if isinstance(kind, DateType):
+        return F.datediff(here, F.lit(_DATE_ORIGIN).cast("date")).cast("long")
+    if name in code_lists():
+        places = ",".join(f"{code}:{place}" for place, code in enumerate(_codes(name)))
+        return F.try_element_at(F.str_to_map(F.lit(places), F.lit(","), F.lit(":")), here).cast("long")
+    return here.try_cast("long")  # NIK, card and region code: digits
+
+
+def _decoded(name: str, value: Column) -> Column:
+    kind = c.COLUMNS[name].type
+    if isinstance(kind, BooleanType):
+        return value == 1
+    if isinstance(kind, IntegerType):
+        return value.cast("int")
+    if isinstance(kind, DateType):
+        return F.date_add(F.lit(_DATE_ORIGIN).cast("date"), value.cast("int"))
+    if name in code_lists():
+        return F.get(F.array(*map(F.lit, _codes(name))), value.cast("int"))
+    digits = value.cast("string")
+    return F.lpad(digits, _CARD_DIGITS, "0") if name in {c.NIK, c.NO_KK} else digits

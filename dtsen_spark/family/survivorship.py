@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
-from dtsen_spark.family.order import best, origins, source_rank, staleness
+from dtsen_spark.family.order import AGE_BITS, Key, Race, origins, source_rank, staleness
 
 REGISTRY: Final = tables.PERSON_SOURCES[0]
 
@@ -20,12 +20,13 @@ INACTIVE_DUPLICATE: Final = "inactive_duplicate"
 IN_REVIEW: Final = "in_review"
 
 # From the registry first: what a civil registrar has seen papers for.
-_REGISTERED: Final = (c.NO_KK, c.NAME, c.SEX, c.BIRTH_DATE, c.BIRTH_YEAR, c.RELATION, c.MARITAL)
+_REGISTERED: Final = (c.SEX, c.BIRTH_DATE, c.BIRTH_YEAR, c.RELATION, c.MARITAL)
 # From visits first: what an enumerator saw; the registry's schooling and job are as old as the last paper.
 _VISITED: Final = (c.PRESENCE, *tables.PERSON_INDICATORS)
 _LIFE_SIGNS: Final = ("PRESENT", "NEW", "AWAY", "MOVED", "ABROAD")
 _OWN_NIK_GRADES: Final = ("V3", "V1")
 _KAB_DIGITS: Final = 4
+_TRUST_BITS: Final = 5
 
 
 def linked_records(membership: DataFrame, records: DataFrame, review: DataFrame) -> DataFrame:
@@ -62,7 +63,8 @@ def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Se
     """Reduce the records of each person to one row.
 
     Every field has its own winner: the best source of the field's list that has a value, then the freshest
-    record, then the smallest record id. An inactive registry record yields to every active one. A region that
+    record (NIK and card: then the smaller number; name: then the smaller record id). An inactive registry record
+    yields to every active one. A region that
     names no kab/kota yields to any that does.
 
     Args:
@@ -75,35 +77,49 @@ def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Se
         One row for each person: the columns of ``master/person_attribute`` but ``family_id``; ``name``,
         ``birth_year``, ``sources``; ``registry_kk``, ``records``, ``inactive_duplicate``, ``in_review``.
     """
-    inactive = (F.col(c.SOURCE) == REGISTRY) & (F.col(c.REGISTRY_STATUS) == "INACTIVE")
+    inactive = F.coalesce((F.col(c.SOURCE) == REGISTRY) & (F.col(c.REGISTRY_STATUS) == "INACTIVE"), F.lit(False))
     registered = F.col(c.SOURCE) == REGISTRY
-    trust = source_rank(precedence) * 2 + F.coalesce(inactive, F.lit(False)).cast("int")
-    tail = (staleness(), F.col(c.RECORD_ID))
-    vague = F.length(c.REGION_CODE) < _KAB_DIGITS
-    kept = {
-        **{name: best(name, trust, *tail) for name in (c.NIK, *_REGISTERED)},
-        **{name: best(name, source_rank(visit_precedence), *tail) for name in _VISITED},
-        c.REGION_CODE: best(c.REGION_CODE, vague, trust, *tail),
-        c.REGISTRY_STATUS: best(c.REGISTRY_STATUS, trust, *tail),
-        REGISTRY_KK: best(c.NO_KK, trust, *tail, having=registered),
+    trust = Key(source_rank(precedence) * 2 + inactive.cast("int"), _TRUST_BITS)
+    seen = Key(source_rank(visit_precedence) * 2, _TRUST_BITS)
+    fresh = Key(staleness(), AGE_BITS)
+    vague = Key((F.length(c.REGION_CODE) < _KAB_DIGITS).cast("int"), 1)
+    races = {
+        # Sixteen digits leave no room for a date; a source has a second record of a person only by mistake.
+        c.NIK: Race(c.NIK, (trust,)),
+        c.NO_KK: Race(c.NO_KK, (trust,)),
+        **{name: Race(name, (trust, fresh)) for name in (*_REGISTERED, c.REGISTRY_STATUS)},
+        **{name: Race(name, (seen, fresh)) for name in _VISITED},
+        c.REGION_CODE: Race(c.REGION_CODE, (vague, trust, fresh)),
     }
+    name = F.struct(trust.value.alias("trust"), fresh.value.alias("stale"), F.col(c.RECORD_ID), F.col(c.NAME))
     grouped = linked.groupBy(c.PERSON_ID).agg(
-        *(aggregate.alias(name) for name, aggregate in kept.items()),
+        *(race.least().alias(column) for column, race in races.items()),
+        races[c.NO_KK].least(registered).alias(REGISTRY_KK),
+        F.min(F.when(F.col(c.NAME).isNotNull(), name)).alias(c.NAME),
         *(F.max(F.col(c.SOURCE) == source).alias(f"_from_{source}") for source in tables.PERSON_SOURCES),
         F.count(F.lit(1)).alias(RECORDS),
-        F.max(F.coalesce(inactive, F.lit(False))).alias("_inactive"),
-        F.max(F.coalesce(registered & ~inactive, F.lit(False))).alias("_active"),
+        F.max(inactive).alias("_inactive"),
+        F.max(registered & ~inactive).alias("_active"),
         F.max(IN_REVIEW).alias(IN_REVIEW),
         *_life_marks(),
     )
-    traced = [c.REGION_CODE, c.RELATION, c.MARITAL, *tables.PERSON_INDICATORS]
-    values = [F.col(name).getField("v").alias(name) for name in kept]
+
+    def origin(column: str) -> tuple[Column, Column, Column]:
+        race, order = races[column], visit_precedence if column in _VISITED else precedence
+        place = 1 if column == c.REGION_CODE else 0
+        rank = F.shiftright(race.key(F.col(column), place), 1).cast("int")
+        source = F.coalesce(F.get(F.array(*map(F.lit, order)), rank), F.lit("other"))
+        return F.col(column).isNotNull(), source, race.key(F.col(column), place + 1)
+
+    traced = (c.REGION_CODE, c.RELATION, c.MARITAL, *tables.PERSON_INDICATORS)
     born, year = F.col(c.BIRTH_DATE), F.col(c.BIRTH_YEAR)
     return (
         grouped.select(
             c.PERSON_ID,
-            *values,
-            origins(traced, [F.col(name) for name in traced]).alias(c.SOURCE_OF),
+            *(race.value(F.col(column)).alias(column) for column, race in races.items()),
+            races[c.NO_KK].value(F.col(REGISTRY_KK)).alias(REGISTRY_KK),
+            F.col(f"{c.NAME}.{c.NAME}").alias(c.NAME),
+            origins({column: origin(column) for column in traced}).alias(c.SOURCE_OF),
             _sources().alias(c.SOURCES),
             _alive().alias(c.ALIVE),
             RECORDS,

@@ -154,8 +154,7 @@ def _profile(survey: DataFrame, all_features: Sequence[Feature]) -> tuple[dict[s
         here = F.when(good, F.col(feature.column))
         aggregates += [
             F.count(here).alias(f"n_{feature.name}"),
-            F.sum(weight * here).alias(f"s_{feature.name}"),
-            F.sum(F.when(here.isNotNull(), weight)).alias(f"w_{feature.name}"),
+            F.sum(here).alias(f"s_{feature.name}"),
             F.max(F.abs(here)).alias(f"m_{feature.name}"),
         ]
     # One pass: a row for each reason, five at most.
@@ -174,7 +173,7 @@ class _Plan:
         names: Variables; ``<feature>_missing`` is 1 where the value is missing.
         blocks: Block of each.
         columns: Column of each in the prepared frame.
-        means: Mean of each, hundredths; it stands for a missing value.
+        means: Mean of each over the households that know it, hundredths; it stands for a missing value.
         sources: Column of the design that each comes from.
         weight_decimals: Decimals of the weight that the integer sums keep.
     """
@@ -189,7 +188,7 @@ class _Plan:
     @classmethod
     def of(cls, all_features: Sequence[Feature], profile: dict[str, Any], used: int) -> "_Plan":
         known = [f for f in all_features if profile[f"n_{f.name}"]]
-        means = [int((profile[f"s_{f.name}"] / profile[f"w_{f.name}"]).quantize(Decimal(1))) for f in known]
+        means = [round(profile[f"s_{f.name}"] / profile[f"n_{f.name}"]) for f in known]
         flagged = [f for f in known if used - profile[f"n_{f.name}"] >= max(_FLAG_FROM * used, 1)]
         x_max = max([100, *(int(profile[f"m_{f.name}"]) for f in known)])
         largest = Decimal(profile["weight_max"]) * x_max * max(x_max, int(profile["y_max"]), 1)

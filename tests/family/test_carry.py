@@ -50,7 +50,7 @@ def ids(spark: SparkSession) -> dict[str, str]:
     assert len(collected) == sum(map(len, now.values()))
     by_basis = {row["basis"]: row["family_id"] for row in collected}
     assert len({(row["basis"], row["family_id"]) for row in collected}) == len(now)
-    return {**{basis: family_id for basis, family_id in by_basis.items()}, "old": str(sorted(old.values()))} | {
+    return {**by_basis, "old": str(sorted(old.values()))} | {
         f"old {basis}": family_id for basis, family_id in old.items()
     }
 
