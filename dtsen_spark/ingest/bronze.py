@@ -52,6 +52,8 @@ def reading_session(spark: SparkSession) -> SparkSession:
     """
     session = spark.newSession()
     session.conf.set("spark.sql.files.openCostInBytes", str(2**40))
+    # A batch is one partition of bronze: rows need no sorting by it before they are written.
+    session.conf.set("spark.sql.maxConcurrentOutputFileWriters", "2")
     session.conf.set("spark.sql.session.timeZone", "UTC")
     return session
 

@@ -81,9 +81,11 @@ def _with_duplicates(rows: DataFrame, table: LandingTable) -> DataFrame:
     # Only keys and hashes are shuffled, not rows. A row with a reason of its own is not a rival of a sound one.
     values = [part for name in (c.OP, c.EXTRA, *table.columns) for part in (F.col(name), F.col(name).isNull())]
     content = F.xxhash64(*values)
+    # Of identical rows any one may stay; a number names it, since a minimum of structs would sort the table.
+    place = F.xxhash64(c.FILE, c.RECORD_NO)
     several = (
         rows.where(_accepted())
-        .select(c.BATCH_ID, c.NATIVE_KEY, content.alias(_VARIANTS), F.struct(c.FILE, c.RECORD_NO).alias(_KEPT))
+        .select(c.BATCH_ID, c.NATIVE_KEY, content.alias(_VARIANTS), place.alias(_KEPT))
         .groupBy(c.BATCH_ID, c.NATIVE_KEY)
         .agg(
             F.count(F.lit(1)).alias(_COPIES),
@@ -96,7 +98,7 @@ def _with_duplicates(rows: DataFrame, table: LandingTable) -> DataFrame:
     joined = rows.join(several, [c.BATCH_ID, c.NATIVE_KEY], "left")
     rival = _accepted() & F.col(_COPIES).isNotNull()
     reason = F.when(rival & F.col(_VARIANTS), F.lit(DUPLICATE_KEY)).when(
-        rival & (F.struct(c.FILE, c.RECORD_NO) != F.col(_KEPT)), F.lit(REPEATED)
+        rival & (place != F.col(_KEPT)), F.lit(REPEATED)
     )
     reasons = F.when(reason.isNotNull(), F.array(reason)).otherwise(F.col(c.REASONS))
     return joined.withColumn(c.REASONS, reasons).drop(_COPIES, _VARIANTS, _KEPT)
