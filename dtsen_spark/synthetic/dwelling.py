@@ -2,7 +2,7 @@
 
 import math
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark.synthetic.draw import Draws, classed
@@ -16,7 +16,7 @@ _DTKS_ORDER = (
 
 
 class Dwellings:
-    """Indicator expressions over a frame of families with family, welfare, size and urban."""
+    """Indicator expressions over families (family, welfare, urban) that ``visited`` has prepared."""
 
     def __init__(self, draws: Draws) -> None:
         """Read the indicators.
@@ -27,61 +27,73 @@ class Dwellings:
         self._draws = draws
         self._spec = read_yaml("indicators.yaml")
 
-    def _latent(self, item: str, rho: float, visit: str) -> Column:
-        # What the family has, as its welfare makes it likely, and what this visit saw differently.
-        family = F.col("family")
-        own = rho * F.col("welfare") + math.sqrt(1 - rho * rho) * self._draws.normal(item, family)
-        seen = self._spec["visit_noise"] * (2.0 * self._draws.uniform(f"{visit}/{item}", family) - 1.0)
-        return own + seen
+    def visited(self, families: DataFrame, visit: str) -> DataFrame:
+        """Add what a visit sees of each indicator, as a standard normal column ``_<item>``; the rest reads these.
 
-    def code(self, item: str, form: str, visit: str | None = None) -> Column:
+        Args:
+            families: One row a family: family, welfare.
+            visit: Name of the visit; two visits to one dwelling differ a little.
+
+        Returns:
+            The same rows.
+        """
+        family, spec = F.col("family"), self._spec
+        named: dict[str, float] = {item: kind["rho"] for item, kind in (spec["classes"] | spec["assets"]).items()}
+        named |= {"area": spec["floor_area"]["rho"], "wall_condition": 0.5, "roof_condition": 0.5}
+        latents = {}
+        for item, rho in named.items():
+            own = rho * F.col("welfare") + math.sqrt(1 - rho * rho) * self._draws.normal(item, family)
+            seen = spec["visit_noise"] * (2.0 * self._draws.uniform(f"{visit}/{item}", family) - 1.0)
+            latents[f"_{item}"] = own + seen
+        return families.withColumns(latents)
+
+    def code(self, item: str, form: str) -> Column:
         """Return the code of a classed indicator.
 
         Args:
             item: Name of the indicator.
             form: Column of codes in the file, such as ``regsosek`` or ``dtks_power``.
-            visit: Which visit saw it; None = that of the form.
         """
         spec = self._spec["classes"][item]
         codes = [None if kind.get(form) is None else str(kind[form]) for kind in spec["classes"]]
-        return classed(self._latent(item, spec["rho"], visit or form), [kind["share"] for kind in spec["classes"]], codes)
+        return classed(F.col(f"_{item}"), [kind["share"] for kind in spec["classes"]], codes)
 
-    def has(self, item: str, visit: str) -> Column:
+    def has(self, item: str) -> Column:
         """Return whether the family has an asset."""
-        spec = self._spec["assets"][item]
-        return classed(self._latent(item, spec["rho"], visit), [1 - spec["share"], spec["share"]], ["0", "1"]) == "1"
+        share = self._spec["assets"][item]["share"]
+        return ~self._draws.below(F.col(f"_{item}"), 1 - share, sd=1.0)
 
-    def area(self, visit: str) -> Column:
+    def area(self) -> Column:
         """Return the floor area in m²."""
         spec = self._spec["floor_area"]
-        metres = F.exp(math.log(spec["median_m2"]) + spec["log_sd"] * self._latent("area", spec["rho"], visit))
+        metres = F.exp(math.log(spec["median_m2"]) + spec["log_sd"] * F.col("_area"))
         return F.greatest(F.lit(6), F.least(F.lit(600), F.round(metres).cast("int"))).cast("string")
 
     def _heads(self, item: str) -> Column:
         spec, family = self._spec["livestock"][item], F.col("family")
-        keeps = self._draws.uniform(item, family) < F.when(F.col("urban"), 0.2 * spec["share"]).otherwise(1.6 * spec["share"])
-        return F.when(keeps, self._draws.whole(f"{item}/heads", 1, spec["most"], family)).otherwise(0).cast("string")
+        keeps = F.when(F.col("urban"), 0.2 * spec["share"]).otherwise(1.6 * spec["share"])
+        heads = self._draws.whole(f"{item}/heads", 1, spec["most"], family)
+        return F.when(self._draws.uniform(item, family) < keeps, heads).otherwise(0).cast("string")
 
     def livestock(self, form: str) -> dict[str, Column]:
         """Return the columns of livestock counts of a form."""
         return {spec[form]: self._heads(item) for item, spec in self._spec["livestock"].items()}
 
-    def regsosek(self, visit: str) -> dict[str, Column]:
-        """Return the housing, asset and livestock columns of REGSOSEK22.K, as one visit saw them."""
+    def regsosek(self) -> dict[str, Column]:
+        """Return the housing, asset and livestock columns of REGSOSEK22.K."""
 
         def code(item: str, form: str = "regsosek") -> Column:
-            return self.code(item, form, visit)
+            return self.code(item, form)
 
         family = F.col("family")
         well = code("water").isin("4", "5", "6", "7", "8")
         yes_no = {
-            spec["regsosek"]: F.when(self.has(item, visit), "1").otherwise("2")
-            for item, spec in self._spec["assets"].items()
+            spec["regsosek"]: F.when(self.has(item), "1").otherwise("2") for item, spec in self._spec["assets"].items()
         }
         return {
             "r301a": code("tenure"),
             "r301b": F.when(code("tenure") == "1", self._draws.whole("title", 1, 6, family).cast("string")),
-            "r302": self.area(visit),
+            "r302": self.area(),
             "r303": code("floor"),
             "r304": code("wall"),
             "r305": code("roof"),
@@ -107,15 +119,15 @@ class Dwellings:
             yes, no = ("1", "2") if position % 2 == 0 else ("3", "4")
             if item in {"land", "other_house"}:
                 yes, no = ("1", "2") if item == "land" else ("3", "4")
-            yes_no[self._spec["assets"][item]["dtks"]] = F.when(self.has(item, "dtks"), yes).otherwise(no)
+            yes_no[self._spec["assets"][item]["dtks"]] = F.when(self.has(item), yes).otherwise(no)
         none = self.code("toilet", "dtks") == "4"
 
         def condition(item: str) -> Column:
-            return F.when(self._latent(f"{item} condition", 0.5, "dtks") > -0.4, "1").otherwise("2")
+            return F.when(F.col(f"_{item}_condition") > -0.4, "1").otherwise("2")
 
         return {
             "status_rumah": self.code("tenure", "dtks"),
-            "luas_lantai": self.area("dtks"),
+            "luas_lantai": self.area(),
             "lantai": self.code("floor", "dtks"),
             "dinding": self.code("wall", "dtks"),
             "dinding_kondisi": condition("wall"),
@@ -123,7 +135,7 @@ class Dwellings:
             "atap_kondisi": condition("roof"),
             "air_minum": self.code("water", "dtks"),
             "penerangan": self.code("power", "dtks"),
-            "daya": self.code("power", "dtks_power", "dtks"),
+            "daya": self.code("power", "dtks_power"),
             "bahan_bakar": self.code("fuel", "dtks"),
             "fas_bab": self.code("toilet", "dtks"),
             "kloset": F.when(none, "4").otherwise(self.code("closet", "dtks")),
@@ -136,7 +148,7 @@ class Dwellings:
     def p3ke(self) -> dict[str, Column]:
         """Return the housing columns of the BKKBN form."""
         toilet = self.code("toilet", "p3ke")
-        septic = self.code("sewage", "dtks", "p3ke") == "1"
+        septic = self.code("sewage", "dtks") == "1"
         return {
             "status_rumah": self.code("tenure", "p3ke"),
             "lantai": self.code("floor", "p3ke"),
@@ -150,5 +162,4 @@ class Dwellings:
 
     def meter(self) -> Column:
         """Return the capacity of the family's power meter in VA; null where it has none."""
-        return self.code("power", "va", "pln")
-
+        return self.code("power", "va")

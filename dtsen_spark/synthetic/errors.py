@@ -4,10 +4,11 @@ At most one mode befalls each of NIK, name, birth date, sex and mother's name of
 (swapping 5 May) is not counted as one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
+from pydantic import BaseModel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -50,36 +51,42 @@ def erring(records: DataFrame, source: str, rates: SourceRates, draws: Draws, as
         The same rows with the ``said_*`` columns and ``error_mode``: sorted, comma between, empty where all is true.
     """
     key = (F.col("person"), F.col("repeat"))
-    # What is written first, then which mode it was: a mode that changed nothing is none.
+    # Drawn, then written, then which mode it was: a mode that changed nothing is none.
+    drawn = {
+        "nik_mode": by_share(draws.uniform(f"{source}/nik", *key), _shares(rates.nik, "nik", ["heads"]), ""),
+        "name_mode": by_share(draws.uniform(f"{source}/name", *key), _shares(rates.name, "name"), ""),
+        "birth_mode": by_share(draws.uniform(f"{source}/birth", *key), _shares(rates.birth, "birth"), ""),
+    }
     parts = (
         _nik(source, rates, draws, key),
-        _name(source, rates, draws, key),
-        _birth(source, rates, draws, key, as_of),
+        _name(source, draws, key),
+        _birth(source, draws, key, as_of),
         _sex(source, rates, draws, key),
         _mother(source, rates, draws, key),
     )
     written = {name: column for part, _ in parts for name, column in part.items()}
     modes = F.concat(F.array(*(mode for _, mode in parts)), F.col("more_modes"))
     return (
-        records.withColumns(written)
+        records.withColumns(drawn)
+        .withColumns(written)
         .withColumn(MODES, F.array_join(F.array_sort(F.array_compact(modes)), ","))
-        .drop("more_modes")
+        .drop("more_modes", *drawn)
     )
 
 
-def _shares(rates: Mapping[str, float], field: str, left_out: Sequence[str] = ()) -> list[tuple[str, float]]:
-    return [(f"{field}_{name}", rate) for name, rate in rates.items() if rate > 0 and name not in left_out]
+def _shares(rates: BaseModel, field: str, left_out: Sequence[str] = ()) -> list[tuple[str, float]]:
+    shares: dict[str, float] = rates.model_dump()
+    return [(f"{field}_{name}", rate) for name, rate in shares.items() if rate > 0 and name not in left_out]
 
 
 def _nik(source: str, rates: SourceRates, draws: Draws, key: _Key) -> tuple[dict[str, Column], Column]:
     true = F.col("carried_nik")
-    drawn = by_share(draws.uniform(f"{source}/nik", *key), _shares(rates.nik.model_dump(), "nik", ["heads"]), "")
     heads = (
         draws.chance(f"{source}/heads", rates.nik.heads, F.col("family"))
         & F.col("head_nik").isNotNull()
         & (F.col("role") != "HEAD")
     )
-    mode = F.when(heads, "nik_heads").otherwise(drawn)
+    mode = F.when(heads, "nik_heads").otherwise(F.col("nik_mode"))
     place = draws.whole(f"{source}/nik place", 1, 15, *key)
     digit = F.substring(true, place, F.lit(1)).cast("int")
     other = ((digit + draws.whole(f"{source}/nik digit", 1, 9, *key)) % 10).cast("string")
@@ -112,9 +119,9 @@ def _variant(mode: str, name: Column, draw: Column) -> Column:
     return F.coalesce(pick(F.array_distinct(F.array_except(spelt, F.array(name))), draw), name)
 
 
-def _name(source: str, rates: SourceRates, draws: Draws, key: _Key) -> tuple[dict[str, Column], Column]:
+def _name(source: str, draws: Draws, key: _Key) -> tuple[dict[str, Column], Column]:
     true = F.col("name")
-    mode = by_share(draws.uniform(f"{source}/name", *key), _shares(rates.name.model_dump(), "name"), "")
+    mode = F.col("name_mode")
     which = draws.uniform(f"{source}/name which", *key)
     words = F.split(true, " ")
     first, rest = F.get(words, F.lit(0)), F.slice(words, F.lit(2), F.lit(9))
@@ -147,12 +154,10 @@ def _format_one(forms: Sequence[str], name: Column, draw: Column) -> Column:
     return pick(titled, draw)
 
 
-def _birth(
-    source: str, rates: SourceRates, draws: Draws, key: _Key, as_of: date
-) -> tuple[dict[str, Column], Column]:
+def _birth(source: str, draws: Draws, key: _Key, as_of: date) -> tuple[dict[str, Column], Column]:
     true = F.col("birth_date")
     year, month, day = F.year(true), F.month(true), F.dayofmonth(true)
-    mode = by_share(draws.uniform(f"{source}/birth", *key), _shares(rates.birth.model_dump(), "birth"), "")
+    mode = F.col("birth_mode")
     which = draws.uniform(f"{source}/birth which", *key)
     swap = (mode == "birth_swapped") & (day <= 12)
     # A year off never leads past the date of the source.
@@ -174,9 +179,7 @@ def _birth(
         .when(heaped & (year < as_of.year), F.when(which < 0.6, 7).when(which < 0.85, 12).otherwise(1))
         .otherwise(month)
     )
-    said_year = (
-        F.when(digit & (which < 0.5), year + off).when(unknown & (which < 0.15), _UNKNOWN_YEAR).otherwise(year)
-    )
+    said_year = F.when(digit & (which < 0.5), year + off).when(unknown & (which < 0.15), _UNKNOWN_YEAR).otherwise(year)
     same = (F.col(DAY) == day) & (F.col(MONTH) == month) & (F.col(YEAR) == year)
     return {DAY: said_day, MONTH: said_month, YEAR: said_year}, F.when(~same, mode)
 

@@ -56,8 +56,16 @@ def count_families(nation: Nation, persons: int) -> tuple[int, int]:
 
 
 def make_families(
-    spark: SparkSession, nation: Nation, profile: Profile, places: DataFrame, shares: Shares, draws: Draws,
-    names: Names, *, persons: int, today: date,
+    spark: SparkSession,
+    nation: Nation,
+    profile: Profile,
+    places: DataFrame,
+    shares: Shares,
+    draws: Draws,
+    names: Names,
+    *,
+    persons: int,
+    today: date,
 ) -> DataFrame:
     """Make the families of the nation.
 
@@ -149,19 +157,21 @@ def _ages(families: DataFrame, draws: Draws) -> DataFrame:
 
     youngest = F.when(kind == "X", months("youngest grandchild", 0, 7)).otherwise(months("youngest", 0, 21))
     oldest = F.col("youngest_months") + 36 * (kids - 1) + 9
-    childless = (
-        F.when(draws.chance("newly wed", 0.35, f), months("newly wed age", 19, 34)).otherwise(months("old couple", 46, 80))
+    childless = F.when(draws.chance("newly wed", 0.35, f), months("newly wed age", 19, 34)).otherwise(
+        months("old couple", 46, 80)
     )
-    mother = F.when(kids > 0, oldest + 204 + F.floor(F.pow(draws.uniform("first birth", f), 1.3) * 180)).otherwise(childless)
+    mother = F.when(kids > 0, oldest + 204 + F.floor(F.pow(draws.uniform("first birth", f), 1.3) * 180)).otherwise(
+        childless
+    )
     alone = draws.uniform("alone", f)
     single = (
         F.when(alone < 0.34, months("young alone", 18, 34))
         .when(alone < 0.56, months("grown alone", 35, 59))
         .otherwise(months("old alone", 60, 88))
     )
-    spouse = F.when(
-        kind == "X", F.col("mother_months") + draws.whole("grandmother", 228, 330, f)
-    ).otherwise(F.col("mother_months"))
+    spouse = F.when(kind == "X", F.col("mother_months") + draws.whole("grandmother", 228, 330, f)).otherwise(
+        F.col("mother_months")
+    )
     head = (
         F.when(kind == "S", single)
         .when(kind == "Q", months("with parent", 22, 55))
@@ -179,8 +189,9 @@ def _ages(families: DataFrame, draws: Draws) -> DataFrame:
         .withColumn("son_in_law_months", F.col("mother_months") + draws.whole("husband older", -24, 84, f))
         .withColumn(
             "dead",
-            F.when((kind == "L") | ((kind == "S") & (F.col("head_months") > 55 * 12)), draws.chance("widowed", 0.5, f))
-            .otherwise(draws.chance("dead parent", 0.03, f)),
+            F.when(
+                (kind == "L") | ((kind == "S") & (F.col("head_months") > 55 * 12)), draws.chance("widowed", 0.5, f)
+            ).otherwise(draws.chance("dead parent", 0.03, f)),
         )
     )
 

@@ -22,7 +22,7 @@ from dtsen_spark.synthetic.places import read_places, read_shares
 from dtsen_spark.synthetic.population import make_persons
 from dtsen_spark.synthetic.profile import Profile, first_day, load_profile
 from dtsen_spark.synthetic.sources import dtks, dukcapil, p3ke, regsosek
-from dtsen_spark.synthetic.writing import write_delivery, write_truth
+from dtsen_spark.synthetic.writing import keep_records, write_delivery, write_truth
 
 # Raise it when the same arguments give other rows.
 VERSION: Final = 1
@@ -79,8 +79,9 @@ def generate(spark: SparkSession, config: Config, *, persons: int, seed: int, ou
     for name in _OURS:
         shutil.rmtree(out / name, ignore_errors=True)
     world = _world(spark, rates, persons=persons, seed=seed, today=today, scratch=out / "_scratch")
-    deliveries = _deliveries(world)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
+        # The large ones first, so that none is left alone at the end.
+        deliveries = list(pool.map(lambda delivery: keep_records(spark, delivery, out), _deliveries(world)))
         truth = pool.submit(write_truth, world, deliveries, out)
         written = {
             delivery.path: pool.submit(write_delivery, spark, delivery, out, config.generate, world.draws)
@@ -119,11 +120,9 @@ def _standing(out: Path, arguments: dict[str, Any]) -> dict[str, int] | None:
 def _world(spark: SparkSession, profile: Profile, *, persons: int, seed: int, today: Any, scratch: Path) -> World:
     nation, draws = load_nation(), Draws(seed)
     names, shares = Names(nation, draws), read_shares()
-    places = read_places(spark)
+    places = read_places(spark, scratch)
     # Families and persons are kept: every source reads them.
-    families = make_families(
-        spark, nation, profile, places, shares, draws, names, persons=persons, today=today
-    )
+    families = make_families(spark, nation, profile, places, shares, draws, names, persons=persons, today=today)
     families.write.parquet(str(scratch / "families"))
     families = spark.read.parquet(str(scratch / "families"))
     make_persons(families, nation, profile, draws, names, today).write.parquet(str(scratch / "persons"))

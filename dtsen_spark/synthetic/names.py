@@ -87,20 +87,17 @@ class Names:
 
         one_word = draws.uniform("one word", key) < F.get(self._mononym, pool * 4 + cohort)
         sexed = pool * 2 + F.when(male, 0).otherwise(1)
-        prefix = F.when(
-            draws.uniform("prefix", key) < F.get(self._prefix_share, sexed), F.get(self._prefix, sexed)
-        )
+        prefix = F.when(draws.uniform("prefix", key) < F.get(self._prefix_share, sexed), F.get(self._prefix, sexed))
         order = F.when(
             F.size(F.get(self._order, pool)) > 0,
             F.concat_ws(" ", F.when(male, "I").otherwise("NI"), drawn(self._order, pool, "order", key)),
         )
         clan = F.when(
-            draws.uniform("clan", clan_key) < F.get(self._clan_share, pool), drawn(self._clan, pool, "clan name", clan_key)
+            draws.uniform("clan", clan_key) < F.get(self._clan_share, pool),
+            drawn(self._clan, pool, "clan name", clan_key),
         )
         wants_second = F.when(clan.isNotNull() | order.isNotNull(), F.get(self._second_share, pool)).otherwise(1.0)
-        second = F.when(
-            draws.uniform("second", key) < wants_second, drawn(self._second, column, "second name", key)
-        )
+        second = F.when(draws.uniform("second", key) < wants_second, drawn(self._second, column, "second name", key))
         third = F.when(
             second.isNotNull() & (draws.uniform("third", key) < names.three_words),
             drawn(self._second, column, "third name", key),

@@ -1,9 +1,14 @@
 """Where the nation lives: real villages, in the codes of today and of the visits of 2022."""
 
 import csv
+import gzip
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
+from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -55,8 +60,7 @@ def _lengths(firsts: list[int]) -> list[int]:
 
 def read_shares() -> Shares:
     """Read the population of each kab/kota."""
-    with (conf_dir() / "regions" / "population_kabkota.csv").open(encoding="utf-8", newline="") as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: row["kemendagri_code"])
+    rows = sorted(_rows("population_kabkota.csv"), key=lambda row: row["kemendagri_code"])
     return Shares(
         tuple(row["kemendagri_code"] for row in rows),
         tuple(row["name"] for row in rows),
@@ -64,51 +68,59 @@ def read_shares() -> Shares:
     )
 
 
-def read_places(spark: SparkSession) -> DataFrame:
+def read_places(spark: SparkSession, scratch: Path) -> DataFrame:
     """Read the villages that both code systems know.
+
+    The reference has the size of the country, not of the nation that is made, so it is nested here and handed to
+    Spark as one small file.
+
+    Args:
+        spark: The session.
+        scratch: Folder for that file.
 
     Returns:
         One row for each kab/kota: kab, kab_name, districts (array of kec, kec_2022 and villages; a village has
         village, village_2022 and bps). Of today's villages, those that the bridge of 2022 has.
     """
-    regions = _csv(spark, "regions_kemendagri.csv.gz").where(F.col("last_edition") == _EDITION)
-    successions = _csv(spark, "region_successions.csv")
-    before = successions.groupBy("level", F.col("new_code").alias("code")).agg(F.min("old_code").alias("old_code"))
-    bridge = (
-        _csv(spark, "bps_bridge.csv.gz")
-        .where("level = '4'")
-        .groupBy(F.col("kemendagri_code").alias("code_2022"))
-        .agg(F.min("bps_code").alias("bps"))
+    # Several new codes may stand for one old one, not the reverse; the least is taken, so that order plays no part.
+    former: dict[str, str] = {}
+    for row in _rows("region_successions.csv"):
+        former[row["new_code"]] = min(row["old_code"], former.get(row["new_code"], row["old_code"]))
+    bps: dict[str, str] = {}
+    for row in _rows("bps_bridge.csv.gz"):
+        code = row["kemendagri_code"]
+        bps[code] = min(row["bps_code"], bps.get(code, row["bps_code"]))
+    regions = [row for row in _rows("regions_kemendagri.csv.gz") if row["last_edition"] == _EDITION]
+    villages: dict[str, list[dict[str, str]]] = {}
+    for code in sorted(row["code"] for row in regions if row["level"] == "4"):
+        then = former.get(code, code)
+        if then in bps:
+            villages.setdefault(code[:6], []).append({"village": code, "village_2022": then, "bps": bps[then]})
+    districts: dict[str, list[dict[str, Any]]] = {}
+    for kec in sorted(villages):
+        entry = {"kec": kec, "kec_2022": former.get(kec, kec), "villages": villages[kec]}
+        districts.setdefault(kec[:4], []).append(entry)
+    table = pyarrow.Table.from_pylist(
+        [
+            {"kab": row["code"], "kab_name": _plain(row["name"]), "districts": districts[row["code"]]}
+            for row in sorted(regions, key=lambda row: row["code"])
+            if row["level"] == "2" and row["code"] in districts
+        ]
     )
-    # one code : at most one former code; one village : at most one BPS code.
-    coded = (
-        regions.where("level IN ('2', '3', '4')")
-        .join(F.broadcast(before), ["level", "code"], "left")
-        .withColumn("code_2022", F.coalesce("old_code", "code"))
-    )
-    villages = (
-        coded.where("level = '4'")
-        .join(F.broadcast(bridge), "code_2022")
-        .groupBy(F.substring("code", 1, 6).alias("kec"))
-        .agg(
-            F.sort_array(
-                F.collect_list(
-                    F.struct(F.col("code").alias("village"), F.col("code_2022").alias("village_2022"), "bps")
-                )
-            ).alias("villages")
-        )
-    )
-    districts = (
-        coded.where("level = '3'")
-        .select(F.col("code").alias("kec"), F.col("code_2022").alias("kec_2022"))
-        .join(villages, "kec")
-        .groupBy(F.substring("kec", 1, 4).alias("kab"))
-        .agg(F.sort_array(F.collect_list(F.struct("kec", "kec_2022", "villages"))).alias("districts"))
-    )
-    names = coded.where("level = '2'").select(
-        F.col("code").alias("kab"), F.upper(F.regexp_replace("name", "^(Kabupaten|Kota) ", "")).alias("kab_name")
-    )
-    return names.join(districts, "kab")
+    scratch.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(table, scratch / "places.parquet")
+    return spark.read.parquet(str(scratch / "places.parquet"))
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    path = conf_dir() / "regions" / name
+    opened = gzip.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".gz" else path.open(newline="")
+    with opened as file:
+        return list(csv.DictReader(file))
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("Kabupaten ").removeprefix("Kota ").upper()
 
 
 @dataclass(frozen=True)
@@ -141,17 +153,11 @@ def with_places(families: DataFrame, places: DataFrame, shares: Shares, draws: D
         other_kec, origin_kec, origin_name.
     """
     f, kab, unit = F.col("family"), F.col("kab"), F.col("neighbourhood")
-    district = draws.element(
-        "district", F.col("districts"), kab, F.floor(unit / settings.district_neighbourhoods)
-    )
+    district = draws.element("district", F.col("districts"), kab, F.floor(unit / settings.district_neighbourhoods))
     other = draws.element("other district", F.col("districts"), f)
     here = families.join(F.broadcast(places), "kab").withColumns({"district": district, "other": other})
-    village = draws.element(
-        "village", F.col("district.villages"), kab, F.floor(unit / settings.village_neighbourhoods)
-    )
-    past = F.when(
-        draws.chance("moved", settings.moved, f), draws.element("past village", F.col("other.villages"), f)
-    )
+    village = draws.element("village", F.col("district.villages"), kab, F.floor(unit / settings.village_neighbourhoods))
+    past = F.when(draws.chance("moved", settings.moved, f), draws.element("past village", F.col("other.villages"), f))
     placed = (
         here.withColumns({"v": village, "past": past})
         .select(
@@ -179,7 +185,3 @@ def with_places(families: DataFrame, places: DataFrame, shares: Shares, draws: D
         .withColumn("origin_kec", origin.getField("kec_2022"))
         .drop("origins", "origin_kab")
     )
-
-
-def _csv(spark: SparkSession, name: str) -> DataFrame:
-    return spark.read.option("header", True).csv(str(conf_dir() / "regions" / name))

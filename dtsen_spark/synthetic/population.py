@@ -107,7 +107,9 @@ def _born(persons: DataFrame, nation: Nation, draws: Draws, today: date) -> Data
         .when(F.col("male"), F.col("son_in_law_months"))
         .otherwise(F.col("mother_months"))
     )
-    real = F.date_sub(F.add_months(F.lit(today), -F.least(months, F.lit(99 * 12)).cast("int")), draws.whole("day", 0, 27, key))
+    real = F.date_sub(
+        F.add_months(F.lit(today), -F.least(months, F.lit(99 * 12)).cast("int")), draws.whole("day", 0, 27, key)
+    )
     born = keyed.withColumn("born", real)
     year = F.year("born")
     poor = F.substring("kab", 1, 2).isin([str(code) for code in births.poor_record_provinces])
@@ -124,7 +126,9 @@ def _born(persons: DataFrame, nation: Nation, draws: Draws, today: date) -> Data
         .otherwise(F.make_date(year, F.lit(1), F.lit(1)))
     )
     office = F.when(office < F.lit(today), office)
-    registered = F.when(draws.uniform("heaped", key) < share, F.coalesce(office, F.col("born"))).otherwise(F.col("born"))
+    registered = F.when(draws.uniform("heaped", key) < share, F.coalesce(office, F.col("born"))).otherwise(
+        F.col("born")
+    )
     died = F.date_sub(F.lit(today), draws.whole("died", 5, 2190, person))
     return born.withColumns(
         {
@@ -144,8 +148,6 @@ def _named(persons: DataFrame, draws: Draws, names: Names) -> DataFrame:
     return persons.withColumns(
         {
             "name": names.name(key, F.col("family_line"), F.col("pool"), F.col("male"), year),
-            "drawn_mother": names.name(-person * 4 - 1, -person, F.col("pool"), F.lit(False), year - 26),
-            "drawn_father": names.name(-person * 4 - 3, F.col("family_line"), F.col("pool"), F.lit(True), year - 30),
         }
     )
 
@@ -180,7 +182,9 @@ def _numbered(persons: DataFrame, nation: Nation, draws: Draws) -> DataFrame:
     serial = F.row_number().over(Window.partitionBy("nik_prefix").orderBy("person", "copy"))
     migrant = grown & (moves >= families.neighbour_district) & (moves < families.neighbour_district + families.migrant)
     return (
-        persons.withColumns({"nik_prefix": prefix, "birth_place": F.when(migrant, F.col("origin_name")).otherwise(F.col("kab_name"))})
+        persons.withColumns(
+            {"nik_prefix": prefix, "birth_place": F.when(migrant, F.col("origin_name")).otherwise(F.col("kab_name"))}
+        )
         .withColumn("nik", F.concat("nik_prefix", F.lpad(serial.cast("string"), 4, "0")))
         .drop("nik_prefix", "birth_key", "other_kec", "origin_kec", "origin_name")
     )
@@ -196,7 +200,9 @@ def _schooled(persons: DataFrame, draws: Draws, today: date) -> DataFrame:
     years = base + 2.2 * schooling + 1.6 * draws.normal("school years", person)
     # 0 never, 1 primary not finished, 2 primary, 3 lower, 4 upper secondary, 5 diploma, 6 bachelor, 7 master, 8 doctor.
     reached = F.when(years < 1.0, 0).when(years < 5.0, 1).when(years < 8.0, 2).when(years < 10.6, 3)
-    reached = reached.when(years < 14.4, 4).when(years < 15.4, 5).when(years < 18.6, 6).when(years < 20.5, 7).otherwise(8)
+    reached = (
+        reached.when(years < 14.4, 4).when(years < 15.4, 5).when(years < 18.6, 6).when(years < 20.5, 7).otherwise(8)
+    )
     possible = F.when(age < 7, 0).when(age < 13, 1).when(age < 16, 2).when(age < 19, 3).when(age < 23, 4).otherwise(8)
     attends = draws.uniform("attends", person)
     in_school = (
@@ -235,10 +241,14 @@ def _employed(persons: DataFrame, draws: Draws, person: Column, welfare: Column)
     drawn = draws.uniform("status", person)
     state_share = F.when(education >= 6, 0.28).when(education >= 4, 0.05).otherwise(0.0)
     farm_status = by_share(drawn - 0.08 * welfare, [("6", 0.30), ("8", 0.20), ("1", 0.22), ("2", 0.23)], "3")
-    town_status = by_share(drawn - 0.10 * welfare, [("7", 0.24), ("8", 0.08), ("1", 0.22), ("2", 0.07), ("4", 0.36)], "3")
+    town_status = by_share(
+        drawn - 0.10 * welfare, [("7", 0.24), ("8", 0.08), ("1", 0.22), ("2", 0.07), ("4", 0.36)], "3"
+    )
     state = draws.uniform("state", person) < state_share
     status = F.when(state, "5").when(farms, farm_status).otherwise(town_status)
-    farm_sector = by_share(draws.uniform("sector", person), [("1", 0.5), ("2", 0.12), ("3", 0.2), ("4", 0.08), ("5", 0.07)], "6")
+    farm_sector = by_share(
+        draws.uniform("sector", person), [("1", 0.5), ("2", 0.12), ("3", 0.2), ("4", 0.08), ("5", 0.07)], "6"
+    )
     town_sector = by_share(
         draws.uniform("sector", person),
         [("8", 0.22), ("11", 0.10), ("12", 0.28), ("13", 0.08), ("14", 0.11), ("15", 0.02), ("16", 0.02), ("19", 0.02),
@@ -298,7 +308,10 @@ def _health_cover(draws: Draws, person: Column, welfare: Column, education: Colu
     )
     own = draws.uniform("own premium", family) < 0.28 + 0.10 * welfare
     return (
-        F.when(employee, "PPU").when(poor, "PBI").when(own, F.when(education >= 6, "BP").otherwise("PBPU")).otherwise("")
+        F.when(employee, "PPU")
+        .when(poor, "PBI")
+        .when(own, F.when(education >= 6, "BP").otherwise("PBPU"))
+        .otherwise("")
     )
 
 
@@ -338,15 +351,19 @@ def _related(persons: DataFrame, profile: Profile, draws: Draws, names: Names) -
         found = F.try_element_at("members", place)
         return F.when(found.getField("male") == F.lit(male), found)
 
+    # Parents who live elsewhere or are long dead are drawn.
+    year = F.year("birth_date")
+    mother_drawn = names.name(-person * 4 - 1, -person, F.col("pool"), F.lit(False), year - 26)
+    father_drawn = names.name(-person * 4 - 3, F.col("family_line"), F.col("pool"), F.lit(True), year - 30)
     reused = ~F.col("registered") & draws.chance("reused number", profile.registry.reused_nik, person)
     none = ~F.col("registered") & ~reused & draws.chance("no number", profile.registry.no_nik, person)
     return (
         looked.withColumns({"mother": parent(mother, male=False), "father": parent(father, male=True)})
         .withColumns(
             {
-                "mother_name": F.coalesce("mother.name", "drawn_mother"),
+                "mother_name": F.coalesce(F.col("mother.name"), mother_drawn),
                 "mother_nik": F.col("mother.nik"),
-                "father_name": F.coalesce("father.name", "drawn_father"),
+                "father_name": F.coalesce(F.col("father.name"), father_drawn),
                 "father_nik": F.col("father.nik"),
                 "head_nik": F.try_element_at("members", F.lit(1)).getField("nik"),
                 "reused": reused,
@@ -355,7 +372,7 @@ def _related(persons: DataFrame, profile: Profile, draws: Draws, names: Names) -
             }
         )
         .drop(
-            "members", "mother", "father", "drawn_mother", "drawn_father", "family_line", "youngest_months",
+            "members", "mother", "father", "family_line", "youngest_months",
             "mother_months", "spouse_months", "head_months", "parent_months", "son_in_law_months", "child_no", "schooling",
             "kids", "pool", "family_key", "head_male", "in_neighbourhood",
         )

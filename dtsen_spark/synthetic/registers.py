@@ -24,7 +24,9 @@ def deliver(world: World) -> list[Delivery]:
 def _power(world: World) -> DataFrame:
     draws, family = world.draws, F.col("family")
     heads = world.persons.where((F.col("role") == "HEAD") & (F.col("copy") == 0))
-    metered = heads.withColumn("meter", world.dwellings.meter()).where("meter IS NOT NULL")
+    metered = (
+        world.dwellings.visited(heads, "pln").withColumn("meter", world.dwellings.meter()).where("meter IS NOT NULL")
+    )
     kwh = F.exp(4.4 + 0.45 * F.col("welfare") + 0.3 * draws.normal("kwh", family)) * F.sqrt(F.col("size") / 3.0)
     return metered.select(
         F.concat(F.lit("5"), number(family, 2246822519)).alias("id_pelanggan"),

@@ -29,8 +29,8 @@ def deliver(world: World) -> list[Delivery]:
     chosen = (F.col("family") * sampled) % world.count < sampled
     household = F.concat(F.lit("S"), F.lpad(text(F.floor(F.col("family") * sampled / world.count)), 9, "0"))
     noise = _NOISE * world.draws.normal("susenas/noise", F.col("family"))
-    housing = world.dwellings.regsosek("susenas")
-    households = world.families.where(chosen).select(
+    housing = world.dwellings.regsosek()
+    households = world.dwellings.visited(world.families.where(chosen), "susenas").select(
         household.alias("id_ruta"),
         F.substring("bps", 1, 4).alias("kode_kab_bps"),
         F.when(F.col("urban"), "1").otherwise("2").alias("klasifikasi"),

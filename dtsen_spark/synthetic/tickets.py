@@ -64,7 +64,9 @@ def _tickets(world: World) -> DataFrame:
         kind.alias("kind"),
         F.col("nik").alias("subject_nik"),
         F.col("no_kk").alias("subject_no_kk"),
-        F.when(draws.uniform("reporter", family) < 0.7, F.col("nik")).otherwise(F.col("neighbour_nik")).alias("reporter_nik"),
+        F.when(draws.uniform("reporter", family) < 0.7, F.col("nik"))
+        .otherwise(F.col("neighbour_nik"))
+        .alias("reporter_nik"),
         F.col("village").alias("kode_wilayah"),
         F.lit("Data tidak sesuai keadaan").alias("reason"),
         evidence.alias("evidence"),
@@ -75,9 +77,9 @@ def _tickets(world: World) -> DataFrame:
 
 def _events(world: World, tickets: DataFrame) -> DataFrame:
     family = F.col("kept_family")
-    steps = F.when(
-        F.col("kind").isin(*_CHECKED), literal_words([*_BEFORE, *_CHECK, *_AFTER])
-    ).otherwise(literal_words([*_BEFORE, *_AFTER]))
+    steps = F.when(F.col("kind").isin(*_CHECKED), literal_words([*_BEFORE, *_CHECK, *_AFTER])).otherwise(
+        literal_words([*_BEFORE, *_AFTER])
+    )
     reached = F.least(world.draws.whole("ticket reached", 1, 9, family), F.size(steps))
     submitted = F.unix_timestamp("submitted_at", "yyyy-MM-dd'T'HH:mm:ss'Z'")
     return tickets.select(

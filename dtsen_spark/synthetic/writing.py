@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, Final
@@ -28,9 +29,25 @@ _FIELDS_LEFT: Final = 3
 _HASH_CHUNK: Final = 1 << 20
 
 
-def write_delivery(
-    spark: SparkSession, delivery: Delivery, out: Path, config: GenerateConfig, draws: Draws
-) -> int:
+def keep_records(spark: SparkSession, delivery: Delivery, out: Path) -> Delivery:
+    """Store the records of a person table aside: the delivery and the truth both read them.
+
+    Args:
+        spark: The session.
+        delivery: Any delivery; tables without persons are left as they are.
+        out: Folder of the nation.
+
+    Returns:
+        The delivery, over stored rows where it holds records of persons.
+    """
+    if not delivery.person_key:
+        return delivery
+    folder = str(out / "_scratch" / "records" / delivery.path)
+    delivery.rows.write.parquet(folder)
+    return replace(delivery, rows=spark.read.parquet(folder))
+
+
+def write_delivery(spark: SparkSession, delivery: Delivery, out: Path, config: GenerateConfig, draws: Draws) -> int:
     """Write one table's batch: files first, manifest last.
 
     Args:
@@ -45,7 +62,7 @@ def write_delivery(
     """
     batch_id = f"{delivery.as_of:%Y%m%d}-01"
     folder = out / "landing" / delivery.path / batch_id
-    scratch = out / "_scratch" / delivery.path
+    scratch = out / "_scratch" / "files" / delivery.path
     files = max(1, int(-(-delivery.expected * _ROOM // config.rows_per_file)))
     spoilt = _spoilt(delivery, draws)
     if config.file_format == "parquet":
@@ -162,9 +179,9 @@ def write_truth(world: World, deliveries: list[Delivery], out: Path) -> None:
     records = [_truth_of(delivery, world.draws) for delivery in deliveries if delivery.person_key]
     reduce(DataFrame.union, records).write.mode("overwrite").parquet(str(truth / "person.parquet"))
     members = world.persons.where(F.col("alive") & (F.col("copy") == 0))
-    members.select(_family_id().alias("true_family_id"), _person_id("person").alias("true_person_id"), "no_kk").write.mode(
-        "overwrite"
-    ).parquet(str(truth / "family.parquet"))
+    members.select(
+        _family_id().alias("true_family_id"), _person_id("person").alias("true_person_id"), "no_kk"
+    ).write.mode("overwrite").parquet(str(truth / "family.parquet"))
     world.families.select(_family_id().alias("true_family_id"), "log_expenditure").write.mode("overwrite").parquet(
         str(truth / "consumption.parquet")
     )

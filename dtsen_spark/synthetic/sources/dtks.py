@@ -20,7 +20,9 @@ def deliver(world: World) -> list[Delivery]:
     rates = world.profile.sources.dtks
     return [
         Delivery("dtks/rumah_tangga", households(world), AS_OF, world.count * rates.coverage, rates.broken),
-        Delivery("dtks/anggota", members(world), AS_OF, world.living * rates.coverage, rates.broken, person_key="id_art"),
+        Delivery(
+            "dtks/anggota", members(world), AS_OF, world.living * rates.coverage, rates.broken, person_key="id_art"
+        ),
     ]
 
 
@@ -55,7 +57,7 @@ def households(world: World) -> DataFrame:
     first_of_pair = ~_merged(world) | (family % 2 == 0)
     old_code = world.draws.uniform("dtks/code", family) < 0.5
     place = F.when(F.col("moved") | old_code, F.col("past_village")).otherwise(F.col("village"))
-    return world.families.where(_covered(world) & first_of_pair).select(
+    return world.dwellings.visited(world.families.where(_covered(world) & first_of_pair), SOURCE).select(
         _household_id(world).alias("id_rt"),
         _card(world).alias("no_kk"),
         place.alias("kode_wilayah"),

@@ -19,7 +19,14 @@ def deliver(world: World) -> list[Delivery]:
     rates = world.profile.sources.p3ke
     return [
         Delivery("p3ke/keluarga", families(world), AS_OF, world.count * rates.coverage, rates.broken),
-        Delivery("p3ke/individu", members(world), AS_OF, world.living * rates.coverage, rates.broken, person_key="id_individu"),
+        Delivery(
+            "p3ke/individu",
+            members(world),
+            AS_OF,
+            world.living * rates.coverage,
+            rates.broken,
+            person_key="id_individu",
+        ),
     ]
 
 
@@ -30,7 +37,7 @@ def _family_id(couple: Column) -> Column:
 def families(world: World) -> DataFrame:
     """Return one row a couple's family."""
     couples = F.when(F.col("kind") == "X", F.array(F.lit(0), F.lit(1))).otherwise(F.array(F.lit(0)))
-    listed_families = world.families.where(poor(world, SOURCE, F.col("family")))
+    listed_families = world.dwellings.visited(world.families.where(poor(world, SOURCE, F.col("family"))), SOURCE)
     return listed_families.withColumn("couple", F.explode(couples)).select(
         _family_id(F.col("couple")).alias("id_keluarga"),
         F.col("past_village").alias("kode_wilayah"),
@@ -72,9 +79,7 @@ def members(world: World) -> DataFrame:
 def _education() -> Column:
     done, now = F.col("education"), F.col("school_level")
     attending = F.when(now == 2, "3").when(now == 3, "5").when(now == 4, "7").otherwise("9")
-    return F.when(F.col("in_school"), attending).otherwise(
-        F.get(F.split(F.lit("1,2,4,6,8,10,10,10,10"), ","), done)
-    )
+    return F.when(F.col("in_school"), attending).otherwise(F.get(F.split(F.lit("1,2,4,6,8,10,10,10,10"), ","), done))
 
 
 def _occupation() -> Column:

@@ -20,7 +20,14 @@ def deliver(world: World) -> list[Delivery]:
     rates = world.profile.sources.regsosek
     return [
         Delivery("regsosek/keluarga", families(world), AS_OF, world.count * rates.coverage, rates.broken),
-        Delivery("regsosek/anggota", members(world), AS_OF, world.living * rates.coverage, rates.broken, person_key="id_anggota"),
+        Delivery(
+            "regsosek/anggota",
+            members(world),
+            AS_OF,
+            world.living * rates.coverage,
+            rates.broken,
+            person_key="id_anggota",
+        ),
     ]
 
 
@@ -42,7 +49,7 @@ def families(world: World) -> DataFrame:
     """Return one row a listed family."""
     draws, rates, family = world.draws, world.profile.sources.regsosek, F.col("family")
     missing = draws.chance("regsosek/kk", rates.kk_missing, family)
-    return world.families.where(covered(world)).select(
+    return world.dwellings.visited(world.families.where(covered(world)), SOURCE).select(
         _family_id().alias("id_keluarga"),
         F.when(~missing, F.col("no_kk_2022")).alias("no_kk"),
         F.col("past_bps").alias("kode_desa_bps"),
@@ -50,7 +57,7 @@ def families(world: World) -> DataFrame:
         F.col("address").alias("alamat"),
         F.when(F.col("kind") == "X", "1").otherwise("0").alias("r115"),
         F.lit("1").alias("r205"),
-        *(column.alias(name) for name, column in world.dwellings.regsosek(SOURCE).items()),
+        *(column.alias(name) for name, column in world.dwellings.regsosek().items()),
     )
 
 
@@ -83,7 +90,9 @@ def person_items(world: World, age: Column) -> dict[str, Column]:
     draws, person, level = world.draws, F.col("person"), _level(age)
     own_business = F.col("works") & F.col("status").isin("1", "2", "3")
     difficulty = {
-        f"r428{letter}": F.when((F.col("disability") == place) & (age >= 2), text(F.col("severity"))).when(age >= 2, "4")
+        f"r428{letter}": F.when((F.col("disability") == place) & (age >= 2), text(F.col("severity"))).when(
+            age >= 2, "4"
+        )
         for place, letter in enumerate("abcdefghi", start=1)
     }
     certificate = draws.uniform("certificate", person)
