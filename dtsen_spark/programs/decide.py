@@ -1,0 +1,231 @@
+"""From facts to a decision for every unit of one program: conditions, exclusions, the cut inside the quota."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark.programs.facts import FOUND, best_component, counted, dearest, excluded, kab_of, recipient
+from dtsen_spark.programs.rules import Exclusion, ProgramRules, Rules, all_hold
+
+SELECTED: Final = "SELECTED"
+ELIGIBLE: Final = "ELIGIBLE"
+EXCLUDED: Final = "EXCLUDED"
+NOT_ELIGIBLE: Final = "NOT_ELIGIBLE"
+
+# Reasons that every program can give; those of requirements and exclusions come from its rules.
+UNRANKED: Final = "UNRANKED"
+DECILE_OUTSIDE: Final = "DECILE_OUTSIDE"
+NO_COMPONENT: Final = "NO_COMPONENT"
+BEYOND_QUOTA: Final = "BEYOND_QUOTA"
+WITHIN_QUOTA: Final = "WITHIN_QUOTA"
+DECEASED: Final = "DECEASED"
+NOT_FOUND: Final = "NOT_FOUND"
+
+RECEIVES: Final = "_receives"
+PROTECTED: Final = "_protected"
+_UNMET: Final = "_unmet"
+_BARRED: Final = "_barred"
+_KAB: Final = "_kab"
+_QUOTA: Final = "_quota"
+_ORDER: Final = "_order"
+
+
+def family_units(families: DataFrame, program: ProgramRules) -> DataFrame:
+    """Return every family as a unit of a program: what it lacks, what bars it, what it would get.
+
+    Args:
+        families: From ``facts.families``.
+        program: Its rules.
+
+    Returns:
+        One row for each family.
+    """
+    rules = program.rules
+    taken = _taken(program)
+    amount = F.lit(rules.amount_idr_year).cast("long")
+    for part in rules.components:
+        amount = amount + taken[part.name] * F.lit(part.amount_idr_year).cast("long")
+    has = [F.when(taken[part.name] > 0, F.lit(part.name)) for part in rules.components]
+    lacks = [*_lacks(rules), *_lacks_component(rules, *(count > 0 for count in taken.values()))]
+    return families.select(
+        c.FAMILY_ID,
+        F.lit(None).cast("string").alias(c.PERSON_ID),
+        c.REGION_CODE,
+        c.DECILE,
+        c.SCORE,
+        F.coalesce(recipient(program.program), F.lit(False)).alias(RECEIVES),
+        F.coalesce(c.CATASTROPHIC, F.lit(False)).alias(PROTECTED),
+        _reasons(has).alias(c.COMPONENTS),
+        amount.alias(c.BENEFIT_IDR_YEAR),
+        _reasons(lacks).alias(_UNMET),
+        _reasons(_barred(program, rules.exclusions)).alias(_BARRED),
+    )
+
+
+def _taken(program: ProgramRules) -> dict[str, Column]:
+    """Persons that count for each component: dearest first, up to the component's and the family's cap."""
+    left: Column = F.lit(program.rules.max_components).cast("long")
+    taken: dict[str, Column] = {}
+    for part in dearest(program.rules.components):
+        count = F.coalesce(counted(program.program, part), F.lit(0).cast("long"))
+        if part.max_per_family is not None:
+            count = F.least(count, F.lit(part.max_per_family).cast("long"))
+        if program.rules.max_components is not None:
+            count = F.least(count, left)
+            left = left - count
+        taken[part.name] = count
+    return taken
+
+
+def person_units(people: DataFrame, families: DataFrame, program: ProgramRules) -> DataFrame:
+    """Return every living person as a unit of a program, placed and ranked as the family is.
+
+    Args:
+        people: From ``facts.persons``.
+        families: From ``facts.families``.
+        program: Its rules.
+
+    Returns:
+        One row for each living person of a family.
+    """
+    rules = program.rules
+    by_family = [excluded(program.program, one) for one in rules.exclusions if one.scope == "family"]
+    ranked = families.select(c.FAMILY_ID, c.REGION_CODE, c.DECILE, c.SCORE, *by_family)
+    # person : family is n : 1; the family's flags stand for those of the person.
+    joined = people.where(F.col(c.ALIVE)).drop(c.REGION_CODE, *by_family).join(ranked, c.FAMILY_ID)
+    best = best_component(rules.components)
+    amount = F.lit(rules.amount_idr_year).cast("long")
+    for part in rules.components:
+        amount = amount + F.when(best == part.name, F.lit(part.amount_idr_year)).otherwise(0).cast("long")
+    lacks = [
+        *_lacks(rules),
+        *_lacks_component(rules, best.isNotNull()),
+        *(F.when(~all_hold(one.when), F.lit(one.reason)) for one in rules.requirements),
+    ]
+    return joined.select(
+        c.FAMILY_ID,
+        c.PERSON_ID,
+        c.REGION_CODE,
+        c.DECILE,
+        c.SCORE,
+        F.col(recipient(program.program)).alias(RECEIVES),
+        F.col(c.CATASTROPHIC).alias(PROTECTED),
+        _reasons([best]).alias(c.COMPONENTS),
+        amount.alias(c.BENEFIT_IDR_YEAR),
+        _reasons(lacks).alias(_UNMET),
+        _reasons(_barred(program, rules.exclusions)).alias(_BARRED),
+    )
+
+
+def gone_recipients(people: DataFrame, program: ProgramRules, listed_id: str) -> DataFrame:
+    """Return those on the program's own list who are no unit now: dead, or no person of the register.
+
+    Args:
+        people: From ``facts.persons``, with an opaque id of the listed NIK.
+        program: Its rules.
+        listed_id: Column of that id.
+
+    Returns:
+        One row for each, decided: NOT_ELIGIBLE with DECEASED or NOT_FOUND. A dead person keeps the id where the unit
+        is the person; any other unit has the id of the listed NIK.
+    """
+    gone = people.where(F.col(recipient(program.program)) & (~F.col(FOUND) | ~F.col(c.ALIVE)))
+    reason = F.when(F.col(FOUND), F.lit(DECEASED)).otherwise(F.lit(NOT_FOUND))
+    is_person = program.unit == "person"
+    none = F.lit(None).cast("string")
+    return gone.select(
+        (none if is_person else F.col(listed_id)).alias(c.FAMILY_ID),
+        (F.coalesce(c.PERSON_ID, listed_id) if is_person else none).alias(c.PERSON_ID),
+        none.alias(c.REGION_CODE),
+        F.lit(None).cast("int").alias(c.DECILE),
+        F.lit(None).cast("long").alias(c.SCORE),
+        F.lit(True).alias(RECEIVES),
+        F.col(c.CATASTROPHIC).alias(PROTECTED),
+        F.array().cast("array<string>").alias(c.COMPONENTS),
+        F.lit(None).cast("long").alias(c.BENEFIT_IDR_YEAR),
+        F.lit(NOT_ELIGIBLE).alias(c.DECISION),
+        F.array(reason).alias(c.REASONS),
+    )
+
+
+def decide(units: DataFrame, program: ProgramRules, quotas: Mapping[str, int] | None, salt: str) -> DataFrame:
+    """Decide every unit: NOT_ELIGIBLE, EXCLUDED, or SELECTED up to the quota of its kab/kota, then ELIGIBLE.
+
+    Inside a kab/kota the poorest come first; equal scores go by a hash of period and unit, so that the same family is
+    not last each time. Only eligible units are shuffled and sorted, and no sort is larger than one kab/kota.
+
+    Args:
+        units: From ``family_units`` or ``person_units``.
+        program: Its rules.
+        quotas: Units of each kab/kota that can be selected; None = no quota.
+        salt: The period.
+
+    Returns:
+        The same rows, with ``decision`` and every reason, sorted.
+    """
+    eligible = (F.size(_UNMET) == 0) & (F.size(_BARRED) == 0)
+    unmet = F.size(_UNMET) > 0
+    out = (
+        units.where(~eligible)
+        .withColumn(c.DECISION, F.when(unmet, F.lit(NOT_ELIGIBLE)).otherwise(F.lit(EXCLUDED)))
+        .withColumn(c.REASONS, F.array_sort(F.concat(_UNMET, _BARRED)))
+        .withColumn(c.BENEFIT_IDR_YEAR, F.lit(None).cast("long"))
+    )
+    chosen = _cut(units.where(eligible), program, quotas, salt)
+    return out.unionByName(chosen).drop(_UNMET, _BARRED)
+
+
+def _cut(eligible: DataFrame, program: ProgramRules, quotas: Mapping[str, int] | None, salt: str) -> DataFrame:
+    if quotas is None:
+        return eligible.withColumn(c.DECISION, F.lit(SELECTED)).withColumn(c.REASONS, F.array(F.lit(ELIGIBLE)))
+    shares = eligible.sparkSession.createDataFrame(sorted(quotas.items()), f"{_KAB} string, {_QUOTA} long")
+    order = Window.partitionBy(_KAB).orderBy(
+        F.col(c.SCORE), F.xxhash64(F.lit(salt), F.col(program.unit_id)), F.col(program.unit_id)
+    )
+    # unit : kab/kota is n : 1.
+    ranked = (
+        eligible.withColumn(_KAB, kab_of(F.col(c.REGION_CODE)))
+        .withColumn(_ORDER, F.row_number().over(order))
+        .join(F.broadcast(shares), _KAB, "left")
+    )
+    within = F.col(_ORDER) <= F.coalesce(_QUOTA, F.lit(0).cast("long"))
+    return (
+        ranked.withColumn(c.DECISION, F.when(within, F.lit(SELECTED)).otherwise(F.lit(ELIGIBLE)))
+        .withColumn(c.REASONS, F.array(F.when(within, F.lit(WITHIN_QUOTA)).otherwise(F.lit(BEYOND_QUOTA))))
+        .withColumn(c.BENEFIT_IDR_YEAR, F.when(within, F.col(c.BENEFIT_IDR_YEAR)))
+        .drop(_KAB, _ORDER, _QUOTA)
+    )
+
+
+def _lacks(rules: Rules) -> list[Column]:
+    decile = F.col(c.DECILE)
+    return [
+        F.when(decile.isNull(), F.lit(UNRANKED)),
+        F.when(~decile.between(rules.deciles[0], rules.deciles[-1]), F.lit(DECILE_OUTSIDE)),
+    ]
+
+
+def _lacks_component(rules: Rules, *met: Column) -> list[Column]:
+    if not rules.component_required:
+        return []
+    some = F.lit(False)
+    for one in met:
+        some = some | one
+    return [F.when(~some, F.lit(NO_COMPONENT))]
+
+
+def _barred(program: ProgramRules, exclusions: Sequence[Exclusion]) -> list[Column]:
+    found = []
+    for one in exclusions:
+        met = F.coalesce(excluded(program.program, one), F.lit(False))
+        if one.unless_recipient:
+            met = met & ~F.coalesce(recipient(program.program), F.lit(False))
+        found.append(F.when(met, F.lit(one.reason)))
+    return found
+
+
+def _reasons(parts: Sequence[Column]) -> Column:
+    return F.array_sort(F.array_compact(F.array(*parts))) if parts else F.array().cast("array<string>")

@@ -1,0 +1,202 @@
+"""What the rules need to know of a person and of a family, gathered once for all programs.
+
+The registers that know a NIK (pay-roll, insurances, the programs' own lists) are folded into one row a NIK before they
+meet the persons: one shuffle of the registers and one join, whatever their number.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.contract import TableContract
+from dtsen_spark.job import Job
+from dtsen_spark.programs.rules import Component, Condition, Exclusion, ProgramRules, all_hold
+
+EMPLOYMENT_SEGMENT: Final = "_employment_segment"
+HEALTH_SEGMENT: Final = "_health_segment"
+FOUND: Final = "_found"
+
+_WAGE_FLOOR: Final = "_minimum_wage"
+_KAB_DIGITS: Final = 4
+_REGISTERS: Final[tuple[TableContract, ...]] = (
+    tables.PAYROLL,
+    tables.EMPLOYMENT_INSURANCE,
+    tables.HEALTH_INSURANCE,
+    tables.RECIPIENT,
+)
+
+
+def recipient(program: str) -> str:
+    """Name of the flag: the unit is on the program's own list."""
+    return f"_receives_{program}"
+
+
+def excluded(program: str, exclusion: Exclusion) -> str:
+    """Name of the flag: an exclusion's test is met."""
+    return f"_{program}_{exclusion.reason}"
+
+
+def counted(program: str, component: Component) -> str:
+    """Name of the count: persons of a family whose dearest component it is."""
+    return f"_{program}_{component.name}"
+
+
+def kab_of(region: Column) -> Column:
+    """Return the cell that quotas are cut in: kab/kota, or what is sure above it; empty where nothing is."""
+    return F.coalesce(F.substring(region, 1, _KAB_DIGITS), F.lit(""))
+
+
+@dataclass(frozen=True)
+class Registers:
+    """One row a NIK with what other registers say.
+
+    Attributes:
+        facts: ``nik``, ``payroll_kind``, segments, ``wage_idr_month``, ``catastrophic``, a flag for each program.
+        missing: Registers that were never delivered: exclusions that hang on them are off.
+    """
+
+    facts: DataFrame
+    missing: tuple[str, ...]
+
+
+def registers(job: Job, programs: Sequence[ProgramRules]) -> Registers:
+    """Fold every register that knows a NIK into one row a NIK.
+
+    Args:
+        job: The run.
+        programs: Rules of the period.
+
+    Returns:
+        The facts, unique by NIK.
+    """
+    flags = {recipient(p.program): F.col(c.PROGRAM) == p.program for p in programs}
+    columns: dict[TableContract, dict[str, Column]] = {
+        tables.PAYROLL: {c.PAYROLL_KIND: F.col(c.PAYROLL_KIND)},
+        # An inactive member is covered by nobody and earns nothing there.
+        tables.EMPLOYMENT_INSURANCE: {
+            EMPLOYMENT_SEGMENT: F.when(F.col(c.ACTIVE), F.col(c.SEGMENT)),
+            c.WAGE_IDR_MONTH: F.when(F.col(c.ACTIVE), F.col(c.WAGE_IDR_MONTH)),
+        },
+        tables.HEALTH_INSURANCE: {
+            HEALTH_SEGMENT: F.when(F.col(c.ACTIVE), F.col(c.SEGMENT)),
+            c.CATASTROPHIC: F.col(c.CATASTROPHIC),
+        },
+        tables.RECIPIENT: flags,
+    }
+    parts = []
+    for table in _REGISTERS:
+        read = job.read(table) if job.has(table) else job.lake.empty(table)
+        parts.append(read.select(c.NIK, *(column.alias(name) for name, column in columns[table].items())))
+    united = parts[0]
+    for part in parts[1:]:
+        united = united.unionByName(part, allowMissingColumns=True)
+    names = [name for table in _REGISTERS for name in columns[table]]
+    facts = united.groupBy(c.NIK).agg(*(F.max(name).alias(name) for name in names))
+    return Registers(facts, tuple(table.path for table in _REGISTERS if not job.has(table)))
+
+
+def persons(
+    attributes: DataFrame, facts: DataFrame, programs: Sequence[ProgramRules], wages: Mapping[str, int]
+) -> DataFrame:
+    """Join persons to the registers and put every person-level test of every program beside them.
+
+    Args:
+        attributes: ``master/person_attribute``.
+        facts: One row a NIK, from ``registers``.
+        programs: Rules of the period.
+        wages: Minimum wage of each kab/kota, rupiah a month; where there is none the wage rule is off.
+
+    Returns:
+        One row for each person, dead ones included, and one for each NIK that receives a program but is no person's
+        (``_found`` false): the columns that rules ask for, flags of recipients and exclusions.
+    """
+    receives = F.lit(False)
+    for program in programs:
+        receives = receives | F.coalesce(F.col(recipient(program.program)), F.lit(False))
+    # person : NIK is 0..1 : 0..1 (a person's own verified NIK, and each NIK folded to one row).
+    joined = attributes.withColumn(FOUND, F.lit(True)).join(facts, c.NIK, "full_outer")
+    joined = joined.withColumn(FOUND, F.coalesce(FOUND, F.lit(False))).where(F.col(FOUND) | receives)
+    joined = _with_wage_floor(joined, wages)
+    flags: dict[str, Column] = {c.CATASTROPHIC: F.coalesce(c.CATASTROPHIC, F.lit(False))}
+    for program in programs:
+        name = recipient(program.program)
+        flags[name] = F.coalesce(name, F.lit(False))
+        for exclusion in program.rules.exclusions:
+            flags[excluded(program.program, exclusion)] = F.coalesce(_barred(exclusion), F.lit(False))
+    wanted = {condition.column for program in programs for condition in _conditions(program)}
+    kept = (c.PERSON_ID, c.FAMILY_ID, c.NIK, c.ALIVE, FOUND)
+    return joined.select(*kept, *sorted(wanted - set(kept)), *(column.alias(name) for name, column in flags.items()))
+
+
+def _with_wage_floor(df: DataFrame, wages: Mapping[str, int]) -> DataFrame:
+    schema = f"_kab string, {_WAGE_FLOOR} long"
+    floors = F.broadcast(df.sparkSession.createDataFrame(sorted(wages.items()), schema))
+    # person : kab/kota is n : 0..1.
+    return df.join(floors, kab_of(F.col(c.REGION_CODE)) == F.col("_kab"), "left").drop("_kab")
+
+
+def _barred(exclusion: Exclusion) -> Column:
+    if exclusion.payroll_kinds:
+        return F.col(c.PAYROLL_KIND).isin(*exclusion.payroll_kinds)
+    if exclusion.wage_above_minimum:
+        return F.col(c.WAGE_IDR_MONTH) > F.col(_WAGE_FLOOR)
+    if exclusion.employment_segments:
+        return F.col(EMPLOYMENT_SEGMENT).isin(*exclusion.employment_segments)
+    if exclusion.health_segments:
+        return F.col(HEALTH_SEGMENT).isin(*exclusion.health_segments)
+    return all_hold(exclusion.when)
+
+
+def _conditions(program: ProgramRules) -> list[Condition]:
+    components = [condition for part in program.rules.components for condition in part.when]
+    requirements = [condition for part in program.rules.requirements for condition in part.when]
+    exclusions = [condition for part in program.rules.exclusions for condition in part.when]
+    return components + requirements + exclusions
+
+
+def dearest(components: Sequence[Component]) -> tuple[Component, ...]:
+    """Return components by amount, dearest first, equal ones by name."""
+    return tuple(sorted(components, key=lambda part: (-part.amount_idr_year, part.name)))
+
+
+def best_component(components: Sequence[Component]) -> Column:
+    """Return the name of the dearest component that a person meets, null where none: a person counts once."""
+    best = F.lit(None).cast("string")
+    for part in reversed(dearest(components)):
+        best = F.when(all_hold(part.when), F.lit(part.name)).otherwise(best)
+    return best
+
+
+def families(scores: DataFrame, people: DataFrame, programs: Sequence[ProgramRules]) -> DataFrame:
+    """Fold persons to families: who is in it, whom an exclusion bars, how many count for each component.
+
+    Args:
+        scores: ``welfare/score`` of the period.
+        people: From ``persons``.
+        programs: Rules of the period.
+
+    Returns:
+        One row for each family of ``scores``: region, decile, score, flags and counts.
+    """
+    folded: list[Column] = [F.max(c.CATASTROPHIC).alias(c.CATASTROPHIC)]
+    for program in programs:
+        folded.append(F.max(recipient(program.program)).alias(recipient(program.program)))
+        folded += [
+            F.max(excluded(program.program, one)).alias(excluded(program.program, one))
+            for one in program.rules.exclusions
+            if one.scope == "family"
+        ]
+        if program.unit == "family":
+            best = best_component(program.rules.components)
+            folded += [
+                F.count_if(best == part.name).alias(counted(program.program, part)) for part in program.rules.components
+            ]
+    living = people.where(F.col(c.ALIVE) & F.col(c.FAMILY_ID).isNotNull()).groupBy(c.FAMILY_ID).agg(*folded)
+    ranked = scores.select(c.FAMILY_ID, c.MEMBERS, c.REGION_CODE, c.DECILE, c.SCORE)
+    # family : its folded members is 1 : 1.
+    return ranked.join(living, c.FAMILY_ID, "left")

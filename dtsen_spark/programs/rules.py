@@ -1,0 +1,304 @@
+"""The rules of programs as dated data: ``conf/programs/<program>.yaml``, validated before Spark starts.
+
+One file is one program; it holds versions with a validity, so that a past period is decided by the rules of its day.
+A condition names a column of ``master/person_attribute``, an operator and a value; nothing else can be said, so a
+rule can be read by those who make policy and run as one Spark expression.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, IntegerType, StringType
+
+from dtsen_spark import codes, tables
+from dtsen_spark import columns as c
+from dtsen_spark.config import conf_dir
+from dtsen_spark.errors import ConfigError
+from dtsen_spark.job import Period
+
+Scalar = bool | int | str
+_NAME: Final = r"^[A-Z][A-Z0-9_]*$"
+_DECILES: Final = range(1, 11)
+_SCALARS: Final[dict[type, type]] = {BooleanType: bool, IntegerType: int, StringType: str}
+
+
+class _Rule(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Op(StrEnum):
+    """What a condition asks of a value; an unknown value never meets a condition."""
+
+    EQ = "eq"
+    IN = "in"
+    GE = "ge"
+    LE = "le"
+
+
+class Condition(_Rule):
+    """One question to one column of a person."""
+
+    column: str = Field(description="Column of master/person_attribute.")
+    op: Op = Field(description="eq, in, ge, le.")
+    value: Scalar | tuple[Scalar, ...] = Field(description="Value, or the list of 'in'.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.column not in tables.PERSON_ATTRIBUTE.columns:
+            message = f"{self.column} is no column of {tables.PERSON_ATTRIBUTE.path}"
+            raise ValueError(message)
+        if isinstance(self.value, tuple) != (self.op is Op.IN):
+            message = f"{self.column}: 'in' takes a list, every other operator one value"
+            raise ValueError(message)
+        wanted = _SCALARS.get(type(c.COLUMNS[self.column].type))
+        if wanted is None or any(type(value) is not wanted for value in self.values):
+            message = f"{self.column}: the value must be of type {c.COLUMNS[self.column].type.simpleString()}"
+            raise ValueError(message)
+        if self.op in {Op.GE, Op.LE} and wanted is not int:
+            message = f"{self.column}: {self.op} compares numbers only"
+            raise ValueError(message)
+        listed = codes.code_lists().get(self.column)
+        known = {code.code for code in listed.codes} if listed and wanted is str else None
+        if known is not None and (strange := sorted(set(map(str, self.values)) - known)):
+            message = f"{self.column}: {', '.join(strange)} is in no code list"
+            raise ValueError(message)
+        return self
+
+    @property
+    def values(self) -> tuple[Scalar, ...]:
+        """The value, or the values of ``in``."""
+        return self.value if isinstance(self.value, tuple) else (self.value,)
+
+    def holds(self) -> Column:
+        """Return whether a person meets it; never null."""
+        column = F.col(self.column)
+        match self.op:
+            case Op.EQ:
+                met = column == F.lit(self.value)
+            case Op.IN:
+                met = column.isin(*self.values)
+            case Op.GE:
+                met = column >= F.lit(self.value)
+            case Op.LE:
+                met = column <= F.lit(self.value)
+        return F.coalesce(met, F.lit(False))
+
+
+def all_hold(conditions: Sequence[Condition]) -> Column:
+    """Return whether a person meets every condition; true where there is none."""
+    met = F.lit(True)
+    for condition in conditions:
+        met = met & condition.holds()
+    return met
+
+
+class Component(_Rule):
+    """A part of the benefit that hangs on a person, such as a pupil of primary school."""
+
+    name: str = Field(pattern=_NAME)
+    when: tuple[Condition, ...] = Field(min_length=1)
+    amount_idr_year: int = Field(ge=0, description="Rupiah a year for each person.")
+    max_per_family: int | None = Field(default=None, ge=1, description="Most persons of a family; null = no bound.")
+
+
+class Requirement(_Rule):
+    """What the person must meet (programs for persons); the name is the reason where they do not."""
+
+    reason: str = Field(pattern=_NAME)
+    when: tuple[Condition, ...] = Field(min_length=1)
+
+
+class Exclusion(_Rule):
+    """What bars a unit that is eligible otherwise; exactly one test is given."""
+
+    reason: str = Field(pattern=_NAME)
+    scope: Literal["person", "family"] = Field(description="The person alone, or anyone in the family.")
+    payroll_kinds: tuple[str, ...] = Field(default=())
+    wage_above_minimum: bool = Field(default=False, description="Reported wage above the region's minimum wage.")
+    employment_segments: tuple[str, ...] = Field(default=(), description="Active in such a segment.")
+    health_segments: tuple[str, ...] = Field(default=(), description="Active in such a segment.")
+    when: tuple[Condition, ...] = Field(default=())
+    unless_recipient: bool = Field(default=False, description="Does not bar who receives the program already.")
+
+    @model_validator(mode="after")
+    def _one_test(self) -> Self:
+        tests = (self.payroll_kinds, self.wage_above_minimum, self.employment_segments, self.health_segments, self.when)
+        if sum(bool(test) for test in tests) != 1:
+            message = f"{self.reason}: give exactly one test"
+            raise ValueError(message)
+        for name, stated in ((c.PAYROLL_KIND, self.payroll_kinds), (c.SEGMENT, self._segments)):
+            known = {code.code for code in codes.code_list(name).codes}
+            if strange := sorted(set(stated) - known):
+                message = f"{self.reason}: {', '.join(strange)} is in no code list"
+                raise ValueError(message)
+        return self
+
+    @property
+    def _segments(self) -> tuple[str, ...]:
+        return (*self.employment_segments, *self.health_segments)
+
+
+class Quota(_Rule):
+    """How many units the nation pays for; a lake with another population has its part of it."""
+
+    national: int = Field(ge=1, description="Units of the program's unit.")
+    source: str = Field(min_length=1)
+
+
+class Rules(_Rule):
+    """One version of a program's rules."""
+
+    valid_from: date
+    valid_to: date | None = Field(description="Last day, null = until further notice.")
+    legal_reference: str = Field(min_length=1, description="Law or decree that the version rests on.")
+    source: str = Field(min_length=1, description="Where the figures were read.")
+    deciles: tuple[int, ...] = Field(min_length=1, description="Deciles that can receive.")
+    quota: Quota | None = None
+    amount_idr_year: int = Field(default=0, ge=0, description="Rupiah a year for the unit itself.")
+    components: tuple[Component, ...] = Field(default=())
+    max_components: int | None = Field(default=None, ge=1, description="Most persons of a family with a component.")
+    component_required: bool = Field(default=False, description="A unit without component is not eligible.")
+    requirements: tuple[Requirement, ...] = Field(default=())
+    exclusions: tuple[Exclusion, ...] = Field(default=())
+    hold_catastrophic: bool = Field(
+        default=False, description="Leavers under treatment for a catastrophic illness stay until a field check."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.valid_to is not None and self.valid_to < self.valid_from:
+            message = "valid_to stands before valid_from"
+            raise ValueError(message)
+        if self.deciles != tuple(range(self.deciles[0], self.deciles[-1] + 1)) or not set(self.deciles) <= set(
+            _DECILES
+        ):
+            message = "deciles must rise from the lowest to the highest without a gap, within 1 to 10"
+            raise ValueError(message)
+        named = (
+            [part.name for part in self.components],
+            [*(r.reason for r in self.requirements)],
+            [*(e.reason for e in self.exclusions)],
+        )
+        if any(len(set(names)) < len(names) for names in named):
+            message = "two components, requirements or exclusions have one name"
+            raise ValueError(message)
+        if self.component_required and not self.components:
+            message = "component_required needs components"
+            raise ValueError(message)
+        return self
+
+
+class Program(_Rule):
+    """One file of ``conf/programs``."""
+
+    program: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    says: str = Field(min_length=1, description="What it is, in one phrase.")
+    unit: Literal["person", "family"]
+    versions: tuple[Rules, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        ordered = sorted(self.versions, key=lambda rules: rules.valid_from)
+        for earlier, later in pairwise(ordered):
+            if earlier.valid_to is None or earlier.valid_to >= later.valid_from:
+                message = f"versions overlap: one from {earlier.valid_from}, one from {later.valid_from}"
+                raise ValueError(message)
+        for rules in self.versions:
+            if self.unit == "family" and rules.requirements:
+                message = "requirements are of persons; a family program uses components"
+                raise ValueError(message)
+            if self.unit == "family" and any(exclusion.scope == "person" for exclusion in rules.exclusions):
+                message = "a family program excludes by family"
+                raise ValueError(message)
+            if self.unit == "person" and (rules.max_components or any(k.max_per_family for k in rules.components)):
+                message = "caps by family are for family programs"
+                raise ValueError(message)
+        return self
+
+    def at(self, day: date) -> Rules | None:
+        """Return the version that is valid on a day, None where there is none."""
+        valid = (r for r in self.versions if r.valid_from <= day and (r.valid_to is None or day <= r.valid_to))
+        return next(valid, None)
+
+
+class ProgramRules(_Rule):
+    """The rules of one program as they hold for one period."""
+
+    program: str
+    unit: Literal["person", "family"]
+    rules: Rules
+
+    @property
+    def unit_id(self) -> str:
+        """Column that names a unit."""
+        return c.PERSON_ID if self.unit == "person" else c.FAMILY_ID
+
+
+def folder() -> Path:
+    """Return the folder of the programs' rules."""
+    return conf_dir() / "programs"
+
+
+def parse(path: Path) -> Program:
+    """Read and validate one program's file.
+
+    Args:
+        path: YAML file; its stem is the program's name.
+
+    Raises:
+        ConfigError: The file is missing or not YAML, or breaks a rule; the message lists every fault.
+    """
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        program = Program.model_validate(content)
+    except FileNotFoundError:
+        found = ", ".join(sorted(other.stem for other in path.parent.glob("*.yaml"))) or "none"
+        message = f"{path}: no rules for program '{path.stem}' (programs.enabled); there are: {found}"
+        raise ConfigError(message) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        message = f"{path}: cannot be read as YAML ({type(error).__name__})"
+        raise ConfigError(message) from error
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        message = f"{path}: wrong rules ({len(faults)}): {'; '.join(faults)}"
+        raise ConfigError(message) from None
+    if program.program != path.stem:
+        message = f"{path}: program: {program.program} is not the file's name"
+        raise ConfigError(message)
+    return program
+
+
+def load_rules(names: Sequence[str], period: Period) -> tuple[ProgramRules, ...]:
+    """Read the rules of programs as they hold on a period's last day; touches no Spark.
+
+    Args:
+        names: Programs, by file name.
+        period: Period that is decided.
+
+    Returns:
+        One entry for each name, in order.
+
+    Raises:
+        ConfigError: A file is missing or wrong, a program is named twice, or has no version for the period.
+    """
+    if len(set(names)) < len(names):
+        message = "programs.enabled: a program is named twice"
+        raise ConfigError(message)
+    loaded = []
+    for name in names:
+        path = folder() / f"{name}.yaml"
+        program = parse(path)
+        rules = program.at(period.last_day)
+        if rules is None:
+            message = f"{path}: no version is valid on {period.last_day} ({period.text}); add one, or drop the program"
+            raise ConfigError(message)
+        loaded.append(ProgramRules(program=program.program, unit=program.unit, rules=rules))
+    return tuple(loaded)

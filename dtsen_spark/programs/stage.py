@@ -1,0 +1,154 @@
+"""The programs stage: reads scores, persons and registers, writes ``programs/<program>``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import privacy, tables
+from dtsen_spark.job import Job
+from dtsen_spark.programs import changes, decide, facts, wages
+from dtsen_spark.programs.quota import largest_remainder, scaled_quota
+from dtsen_spark.programs.rules import ProgramRules, load_rules
+
+STAGE: Final = "programs"
+
+_LISTED_ID: Final = "_listed_id"
+_LEAVERS: Final = (decide.DECEASED, decide.NOT_FOUND)
+
+
+def run(job: Job) -> None:
+    """Decide every program of the configuration by the rules of the period.
+
+    Reads ``welfare/score``, ``master/person_attribute``, the registers that know a NIK, and the decisions of the last
+    published release; writes ``programs/<program>``.
+
+    Args:
+        job: The run.
+    """
+    programs = load_rules(job.config.programs.enabled, job.period)
+    sizes = _sizes(job.read(tables.SCORE))
+    floors = wages.at(wages.read(), job.period.last_day, sizes)
+    registers = facts.registers(job, programs)
+    people = _keep(job, "people", facts.persons(job.read(tables.PERSON_ATTRIBUTE), registers.facts, programs, floors))
+    families = _keep(job, "families", facts.families(job.read(tables.SCORE), people, programs))
+    quotas = {p.program: _quotas(job, p, sizes) for p in programs}
+    for program in programs:
+        job.write(tables.decision(program.program), _decisions(job, program, people, families, quotas[program.program]))
+    _report(job, programs, sizes, quotas)
+    for register in registers.missing:
+        job.ledger.metric(STAGE, "register_never_delivered", 1, subject=register, severity="warning")
+    without = [kab for kab in sizes if kab not in floors]
+    if any(one.wage_above_minimum for p in programs for one in p.rules.exclusions):
+        job.ledger.metric(STAGE, "kabkota_without_minimum_wage", len(without), rule="WAGE_ABOVE_MINIMUM")
+        for province in sorted({kab[:2] for kab in without}):
+            job.ledger.metric(STAGE, "wage_rule_off", 1, rule="WAGE_ABOVE_MINIMUM", region_code=province)
+
+
+def _sizes(scores: DataFrame) -> dict[str, tuple[int, int]]:
+    """Families and persons of each kab/kota; a few hundred rows on the driver."""
+    rows = (
+        scores.groupBy(facts.kab_of(F.col(c.REGION_CODE)).alias(c.KAB_CODE))
+        .agg(F.count(F.lit(1)).alias(c.FAMILIES), F.coalesce(F.sum(c.MEMBERS), F.lit(0)).alias(c.PERSONS))
+        .collect()
+    )
+    return {row[c.KAB_CODE]: (int(row[c.FAMILIES]), int(row[c.PERSONS])) for row in rows}
+
+
+def _keep(job: Job, name: str, df: DataFrame) -> DataFrame:
+    path = str(job.lake.scratch(job.release_id) / STAGE / name)
+    df.write.mode("overwrite").parquet(path)
+    return job.spark.read.schema(df.schema).parquet(path)
+
+
+def _units(program: ProgramRules, sizes: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+    place = 0 if program.unit == "family" else 1
+    return {kab: size[place] for kab, size in sizes.items()}
+
+
+def _quotas(job: Job, program: ProgramRules, sizes: Mapping[str, tuple[int, int]]) -> dict[str, int] | None:
+    if program.rules.quota is None:
+        return None
+    units = _units(program, sizes)
+    figures = job.config.programs
+    nation = figures.national_families if program.unit == "family" else figures.national_persons
+    return largest_remainder(scaled_quota(program.rules.quota.national, sum(units.values()), nation), units)
+
+
+def _decisions(
+    job: Job, program: ProgramRules, people: DataFrame, families: DataFrame, quotas: Mapping[str, int] | None
+) -> DataFrame:
+    if program.unit == "family":
+        units = decide.family_units(families, program)
+    else:
+        units = decide.person_units(people, families, program)
+    decided = decide.decide(units, program, quotas, job.period.text)
+    listed = privacy.with_opaque_id(
+        people.where(F.col(facts.recipient(program.program))),
+        job.id_key(),
+        F.concat(F.lit("listed "), F.col(c.NIK)),
+        _LISTED_ID,
+        "R",
+    )
+    decided = decided.unionByName(decide.gone_recipients(listed, program, _LISTED_ID))
+    previous = job.published(tables.decision(program.program))
+    if previous is not None:
+        previous = previous.where(F.col(c.RELEASE_ID) == F.lit(job.previous_release))
+    dead = people.where(F.col(facts.FOUND) & ~F.col(c.ALIVE))
+    return changes.with_changes(decided, program, previous, dead)
+
+
+def _report(
+    job: Job,
+    programs: Sequence[ProgramRules],
+    sizes: Mapping[str, tuple[int, int]],
+    quotas: Mapping[str, Mapping[str, int] | None],
+) -> None:
+    """Enter accounts and figures, from one pass over what was written."""
+    gone = F.arrays_overlap(F.col(c.REASONS), F.array(*map(F.lit, _LEAVERS)))
+    written = None
+    for program in programs:
+        part = job.read(tables.decision(program.program)).select(
+            F.lit(program.program).alias(c.PROGRAM),
+            c.DECISION,
+            c.CHANGE,
+            c.CHANGE_VS_RECIPIENT,
+            c.BENEFIT_IDR_YEAR,
+            c.HOLD,
+            gone.alias("_gone"),
+        )
+        written = part if written is None else written.unionByName(part)
+    if written is None:
+        return
+    is_selected = F.col(c.DECISION) == decide.SELECTED
+    rows = (
+        written.groupBy(c.PROGRAM)
+        .agg(
+            F.count(F.lit(1)).alias(c.ROWS),
+            F.count_if("_gone").alias("gone"),
+            F.count_if(is_selected).alias("units_selected"),
+            F.count_if(F.col(c.DECISION) == decide.ELIGIBLE).alias("units_beyond_quota"),
+            F.count_if(F.col(c.DECISION) == decide.EXCLUDED).alias("units_excluded"),
+            F.count_if(F.col(c.CHANGE) == changes.DROP).alias("units_dropped"),
+            F.count_if(F.col(c.CHANGE_VS_RECIPIENT) == changes.DROP).alias("recipients_dropped"),
+            F.count_if(c.HOLD).alias("units_held"),
+            F.coalesce(F.sum(c.BENEFIT_IDR_YEAR), F.lit(0)).alias("benefit_total_idr_year"),
+        )
+        .collect()
+    )
+    found = {row[c.PROGRAM]: row.asDict() for row in rows}
+    for program in programs:
+        path = tables.decision(program.program).path
+        figures = found.get(program.program, {})
+        units = sum(_units(program, sizes).values())
+        job.ledger.account(
+            STAGE, path, rows_in=units, rows_out=int(figures.get(c.ROWS, 0)) - int(figures.get("gone", 0))
+        )
+        shares = quotas[program.program]
+        if shares is not None:
+            job.ledger.metric(STAGE, "quota_units", sum(shares.values()), subject=path)
+        for name, value in figures.items():
+            if name not in {c.PROGRAM, c.ROWS}:
+                job.ledger.metric(STAGE, "units_gone" if name == "gone" else name, value, subject=path)
