@@ -162,7 +162,7 @@ def _normalised(spelt: Column) -> Column:
 
 
 def _key_token(tokens: Column) -> Column:
-    telling = F.filter(tokens, lambda token: ~token.isin(rules().common))
+    telling = F.filter(tokens, lambda token: ~token.isin(sorted(rules().common)))
     return F.coalesce(F.get(telling, 0), F.get(tokens, 0))
 
 

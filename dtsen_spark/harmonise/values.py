@@ -62,7 +62,7 @@ def _coded(names: Iterable[str]) -> list[str]:
 
 def _unknown_code(name: str, table: str) -> Column:
     columns = codes.code_columns(name, table)
-    unknown = [F.col(column).isNotNull() & ~F.col(column).isin(set(known)) for column, known in columns.items()]
+    unknown = [F.col(column).isNotNull() & ~F.col(column).isin(sorted(known)) for column, known in columns.items()]
     return F.when(reduce(lambda left, right: left | right, unknown), F.lit(f"{name}:{codes.UNKNOWN_CODE}"))
 
 
