@@ -64,8 +64,7 @@ def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Se
 
     Every field has its own winner: the best source of the field's list that has a value, then the freshest
     record (NIK and card: then the smaller number; name: then the smaller record id). An inactive registry record
-    yields to every active one. A region that
-    names no kab/kota yields to any that does.
+    yields to every active one. A region that names no kab/kota yields to any that does.
 
     Args:
         linked: One row for each record, as ``linked_records`` returns them.
@@ -79,9 +78,16 @@ def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Se
     """
     inactive = F.coalesce((F.col(c.SOURCE) == REGISTRY) & (F.col(c.REGISTRY_STATUS) == "INACTIVE"), F.lit(False))
     registered = F.col(c.SOURCE) == REGISTRY
-    trust = Key(source_rank(precedence) * 2 + inactive.cast("int"), _TRUST_BITS)
-    seen = Key(source_rank(visit_precedence) * 2, _TRUST_BITS)
-    fresh = Key(staleness(), AGE_BITS)
+    # Computed once a record, not once a field.
+    ordered = linked.select(
+        "*",
+        (source_rank(precedence) * 2 + inactive.cast("int")).alias("_trust"),
+        (source_rank(visit_precedence) * 2).alias("_seen"),
+        staleness().alias("_stale"),
+        inactive.alias("_inactive"),
+    )
+    trust, seen = Key(F.col("_trust"), _TRUST_BITS), Key(F.col("_seen"), _TRUST_BITS)
+    fresh = Key(F.col("_stale"), AGE_BITS)
     vague = Key((F.length(c.REGION_CODE) < _KAB_DIGITS).cast("int"), 1)
     races = {
         # Sixteen digits leave no room for a date; a source has a second record of a person only by mistake.
@@ -91,15 +97,13 @@ def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Se
         **{name: Race(name, (seen, fresh)) for name in _VISITED},
         c.REGION_CODE: Race(c.REGION_CODE, (vague, trust, fresh)),
     }
-    name = F.struct(trust.value.alias("trust"), fresh.value.alias("stale"), F.col(c.RECORD_ID), F.col(c.NAME))
-    grouped = linked.groupBy(c.PERSON_ID).agg(
+    grouped = ordered.groupBy(c.PERSON_ID).agg(
         *(race.least().alias(column) for column, race in races.items()),
         races[c.NO_KK].least(registered).alias(REGISTRY_KK),
-        F.min(F.when(F.col(c.NAME).isNotNull(), name)).alias(c.NAME),
         *(F.max(F.col(c.SOURCE) == source).alias(f"_from_{source}") for source in tables.PERSON_SOURCES),
         F.count(F.lit(1)).alias(RECORDS),
-        F.max(inactive).alias("_inactive"),
-        F.max(registered & ~inactive).alias("_active"),
+        F.max("_inactive").alias("_inactive"),
+        F.max(registered & ~F.col("_inactive")).alias("_active"),
         F.max(IN_REVIEW).alias(IN_REVIEW),
         *_life_marks(),
     )
@@ -111,6 +115,14 @@ def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Se
         source = F.coalesce(F.get(F.array(*map(F.lit, order)), rank), F.lit("other"))
         return F.col(column).isNotNull(), source, race.key(F.col(column), place + 1)
 
+    # A name does not pack into a number. Its own aggregate keeps the others free of text, and so of a sort.
+    called = F.struct("_trust", "_stale", c.RECORD_ID, c.NAME)
+    names = (
+        ordered.where(F.col(c.NAME).isNotNull())
+        .groupBy(c.PERSON_ID)
+        .agg(F.min(called).alias("_called"))
+        .select(c.PERSON_ID, F.col(f"_called.{c.NAME}").alias(c.NAME))
+    )
     traced = (c.REGION_CODE, c.RELATION, c.MARITAL, *tables.PERSON_INDICATORS)
     born, year = F.col(c.BIRTH_DATE), F.col(c.BIRTH_YEAR)
     return (
@@ -118,7 +130,6 @@ def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Se
             c.PERSON_ID,
             *(race.value(F.col(column)).alias(column) for column, race in races.items()),
             races[c.NO_KK].value(F.col(REGISTRY_KK)).alias(REGISTRY_KK),
-            F.col(f"{c.NAME}.{c.NAME}").alias(c.NAME),
             origins({column: origin(column) for column in traced}).alias(c.SOURCE_OF),
             _sources().alias(c.SOURCES),
             _alive().alias(c.ALIVE),
@@ -128,6 +139,7 @@ def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Se
         )
         .withColumn(c.BIRTH_YEAR, F.coalesce(F.year(born), year))
         .withColumn(c.AGE, age(born, year, on))
+        .join(names, c.PERSON_ID, "left")  # person : name is 1 : 0..1
     )
 
 

@@ -6,40 +6,18 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from dtsen_spark import config, tables
-from dtsen_spark.contract import TableContract
-from dtsen_spark.job import Job, Period
-from dtsen_spark.lake import Lake
-from dtsen_spark.ledger import Ledger
-from tests.frames import Rows, frame
+from dtsen_spark import tables
+from dtsen_spark.job import Job
+from tests.frames import Given, build_job
 
 
 @pytest.fixture
 def make_job(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Job]:
-    """A job whose build holds the given tables; tables of the linkage and silver that are not given are empty."""
+    """A job whose build holds the given tables; the linkage and silver tables that are not given are empty."""
     monkeypatch.setenv("DTSEN_ID_KEY", "5a" * 32)
 
-    def make(
-        given: dict[TableContract, Rows], *, published: dict[TableContract, Rows] | None = None, period: str = "2026Q1"
-    ) -> Job:
-        lake = Lake(spark, tmp_path / "lake")
-        release = f"{period}.1"
-        job = Job(
-            spark=spark,
-            config=config.load(),
-            lake=lake,
-            landing=tmp_path,
-            period=Period.parse(period),
-            release_id=release,
-            previous_release="2025Q4.1" if published else None,
-            ledger=Ledger(release, period, run_id="test"),
-            outputs={},
-        )
+    def make(given: Given, *, published: Given | None = None, period: str = "2026Q1") -> Job:
         needed = (tables.MEMBERSHIP, tables.REVIEW_QUEUE, tables.PERSON_RECORD, tables.FAMILY_RECORD)
-        for table in {*needed, *given}:
-            lake.write(table, frame(spark, table, given.get(table, [])), build=release)
-        for table, rows in (published or {}).items():
-            lake.write(table, frame(spark, table, rows))
-        return job
+        return build_job(spark, tmp_path, {**{table: [] for table in needed}, **given}, published, period)
 
     return make
