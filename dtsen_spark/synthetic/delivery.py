@@ -1,14 +1,14 @@
 """What one landing table delivers, before it is written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from dtsen_spark.synthetic.dwelling import Dwellings
 from dtsen_spark.synthetic.draw import Draws
+from dtsen_spark.synthetic.dwelling import Dwellings
 from dtsen_spark.synthetic.profile import BrokenRates, Profile
 
 # Columns beside those of the contract: whose record it is, and which errors it has.
@@ -58,7 +58,7 @@ class Delivery:
     rows: DataFrame
     as_of: date
     expected: float
-    broken: BrokenRates = BrokenRates()
+    broken: BrokenRates = field(default_factory=BrokenRates)
     person_key: str | None = None
 
 

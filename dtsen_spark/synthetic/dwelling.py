@@ -1,4 +1,4 @@
-"""What dwellings and assets a family's welfare shows, in the codes of each form (``conf/synthetic/indicators.yaml``)."""
+"""What welfare shows in a family's dwelling and assets, in each form's codes (``indicators.yaml``)."""
 
 import math
 

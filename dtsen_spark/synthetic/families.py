@@ -19,13 +19,13 @@ _STEP: Final = 37  # coprime to the block, so that sizes alternate inside it
 # X couple with a married child and grandchildren (several couples on one card).
 _KINDS: Final[tuple[list[tuple[str, float]], ...]] = (
     [],
-    [("C", 0.60), ("L", 0.30)],
+    [("C", 0.66), ("L", 0.25)],
     [("C", 0.82), ("L", 0.13)],
     [("C", 0.82), ("L", 0.08)],
     [("C", 0.58), ("P", 0.17)],
 )
 _STREETS: Final = (
-    "MAWAR", "MELATI", "MERDEKA", "SUDIRMAN", "DIPONEGORO", "KENANGA", "RAYA PASAR", "PAHLAWAN", "AHMAD YANI", "KARTINI",
+    "MAWAR", "MELATI", "MERDEKA", "SUDIRMAN", "DIPONEGORO", "KENANGA", "RAYA PASAR", "PAHLAWAN", "KARTINI", "TIMUR",
     "SUKAMAJU", "KRAJAN", "SUKASARI", "TENGAH", "LOR", "KIDUL", "TANJUNG", "CENDANA", "MANGGIS", "RAMBUTAN",
 )  # fmt: skip
 _LAST_KIND: Final = ("S", "Q", "P", "P", "X")
@@ -91,7 +91,7 @@ def make_families(
     ).cast("int")
     made = placed.withColumn("size", F.when(F.col("family") == total - 1, last_size).otherwise(size))
     made = _kinds(made, nation, draws)
-    made = _ages(made, draws)
+    made = _ages(made, nation, draws)
     made = made.withColumn("pool", names.pool_of(F.substring("kab", 1, 2), F.col("family_key")))
     made = _addressed(_welfare(made, nation, draws), draws)
     return _cards(made, profile, draws, today)
@@ -148,16 +148,19 @@ def _kinds(families: DataFrame, nation: Nation, draws: Draws) -> DataFrame:
     )
 
 
-def _ages(families: DataFrame, draws: Draws) -> DataFrame:
+def _ages(families: DataFrame, nation: Nation, draws: Draws) -> DataFrame:
     """Add months of age: of the youngest child, the children's mother, head, spouse, parent and young couple."""
     f, kind, kids = F.col("family"), F.col("kind"), F.col("kids")
 
     def months(label: str, low: float, high: float, key: Column = f) -> Column:
         return draws.whole(label, int(low * 12), int(high * 12), key)
 
-    youngest = F.when(kind == "X", months("youngest grandchild", 0, 7)).otherwise(months("youngest", 0, 21))
+    youngest = F.when(kind == "X", months("youngest grandchild", 0, 7)).otherwise(
+        # The younger the commoner: grown children have cards of their own.
+        F.floor(F.pow(draws.uniform("youngest", f), 1.3) * 288).cast("int")
+    )
     oldest = F.col("youngest_months") + 36 * (kids - 1) + 9
-    childless = F.when(draws.chance("newly wed", 0.35, f), months("newly wed age", 19, 34)).otherwise(
+    childless = F.when(draws.chance("newly wed", 0.24, f), months("newly wed age", 19, 34)).otherwise(
         months("old couple", 46, 80)
     )
     mother = F.when(kids > 0, oldest + 204 + F.floor(F.pow(draws.uniform("first birth", f), 1.3) * 180)).otherwise(
@@ -191,7 +194,7 @@ def _ages(families: DataFrame, draws: Draws) -> DataFrame:
             "dead",
             F.when(
                 (kind == "L") | ((kind == "S") & (F.col("head_months") > 55 * 12)), draws.chance("widowed", 0.5, f)
-            ).otherwise(draws.chance("dead parent", 0.03, f)),
+            ).otherwise(draws.chance("dead parent", nation.families.deceased_other, f)),
         )
     )
 

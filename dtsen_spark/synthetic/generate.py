@@ -4,6 +4,7 @@ import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,7 +79,7 @@ def generate(spark: SparkSession, config: Config, *, persons: int, seed: int, ou
         return Summary(known, made=False)
     for name in _OURS:
         shutil.rmtree(out / name, ignore_errors=True)
-    world = _world(spark, rates, persons=persons, seed=seed, today=today, scratch=out / "_scratch")
+    world = make_world(spark, rates, persons=persons, seed=seed, today=today, scratch=out / "_scratch")
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         # The large ones first, so that none is left alone at the end.
         deliveries = list(pool.map(lambda delivery: keep_records(spark, delivery, out), _deliveries(world)))
@@ -117,11 +118,23 @@ def _standing(out: Path, arguments: dict[str, Any]) -> dict[str, int] | None:
     return None
 
 
-def _world(spark: SparkSession, profile: Profile, *, persons: int, seed: int, today: Any, scratch: Path) -> World:
+def make_world(spark: SparkSession, profile: Profile, *, persons: int, seed: int, today: date, scratch: Path) -> World:
+    """Make the families and persons that every source reads, and keep them in a folder.
+
+    Args:
+        spark: The session.
+        profile: Error profile.
+        persons: Living persons.
+        seed: Seed of all chance.
+        today: The day on which the nation is true.
+        scratch: Folder for what is kept.
+
+    Returns:
+        The nation.
+    """
     nation, draws = load_nation(), Draws(seed)
     names, shares = Names(nation, draws), read_shares()
     places = read_places(spark, scratch)
-    # Families and persons are kept: every source reads them.
     families = make_families(spark, nation, profile, places, shares, draws, names, persons=persons, today=today)
     families.write.parquet(str(scratch / "families"))
     families = spark.read.parquet(str(scratch / "families"))

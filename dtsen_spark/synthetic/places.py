@@ -114,8 +114,8 @@ def read_places(spark: SparkSession, scratch: Path) -> DataFrame:
 
 def _rows(name: str) -> list[dict[str, str]]:
     path = conf_dir() / "regions" / name
-    opened = gzip.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".gz" else path.open(newline="")
-    with opened as file:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -15,6 +15,11 @@ from dtsen_spark.synthetic.profile import Profile
 PLACES: Final = 16
 # NIK of 2022 and before carry the region codes of that time (Papua was renumbered).
 _RENUMBERED: Final = date(2023, 1, 1)
+# Columns of the family that only the making of persons reads.
+_FAMILY_ONLY: Final = (
+    *("family_line", "family_key", "head_male", "in_neighbourhood", "kids", "child_no", "pool", "schooling"),
+    *("youngest_months", "mother_months", "spouse_months", "head_months", "parent_months", "son_in_law_months"),
+)
 
 
 def make_persons(
@@ -39,7 +44,7 @@ def make_persons(
     persons = _named(persons, draws, names)
     persons = _registered(persons, profile, draws)
     persons = _numbered(persons, nation, draws)
-    return _related(_schooled(persons, draws, today), profile, draws, names)
+    return _related(_schooled(persons, nation, draws, today), profile, draws, names)
 
 
 def _roles(families: DataFrame, draws: Draws) -> DataFrame:
@@ -80,7 +85,7 @@ def _roles(families: DataFrame, draws: Draws) -> DataFrame:
 
 def _born(persons: DataFrame, nation: Nation, draws: Draws, today: date) -> DataFrame:
     """Add birth and death. Twins share the draw of the day; so do the heads of a hard-negative pair."""
-    person, role, family = F.col("person"), F.col("role"), F.col("family")
+    person, role = F.col("person"), F.col("role")
     births = nation.births
     twin = (F.col("child_no") % 2 == 0) & draws.chance("twin", nation.families.twin_of_even_child, person)
     child = F.col("child_no") - F.when(twin, 1).otherwise(0)
@@ -136,9 +141,8 @@ def _born(persons: DataFrame, nation: Nation, draws: Draws, today: date) -> Data
             "death_date": F.when(~F.col("alive"), F.greatest(died, F.col("born"))),
             "twin": twin & F.col("child_no").isNotNull(),
             "family_line": F.when(role.isin("SPOUSE", "CHILD_IN_LAW"), person).otherwise(F.col("family_key")),
-            "neighbour_key": family,
         }
-    ).drop("born", "nth", "neighbour_key")
+    ).drop("born", "nth")
 
 
 def _named(persons: DataFrame, draws: Draws, names: Names) -> DataFrame:
@@ -190,7 +194,7 @@ def _numbered(persons: DataFrame, nation: Nation, draws: Draws) -> DataFrame:
     )
 
 
-def _schooled(persons: DataFrame, draws: Draws, today: date) -> DataFrame:
+def _schooled(persons: DataFrame, nation: Nation, draws: Draws, today: date) -> DataFrame:
     """Add schooling, work, health and cover; all follow the family's schooling and welfare."""
     person, welfare, schooling = F.col("person"), F.col("welfare"), F.col("schooling")
     age = F.floor(F.months_between(F.lit(today), "birth_date") / 12).cast("int")
@@ -230,7 +234,8 @@ def _schooled(persons: DataFrame, draws: Draws, today: date) -> DataFrame:
         .withColumns({"education": done, "school_level": level})
         .withColumn("works", draws.uniform("works", person) < works)
     )
-    return _employed(schooled, draws, person, welfare)
+    abroad = F.col("alive") & age.between(21, 45) & draws.chance("abroad", nation.families.abroad, person)
+    return _employed(schooled.withColumn("abroad", abroad), draws, person, welfare)
 
 
 def _employed(persons: DataFrame, draws: Draws, person: Column, welfare: Column) -> DataFrame:
@@ -275,7 +280,6 @@ def _employed(persons: DataFrame, draws: Draws, person: Column, welfare: Column)
             & draws.chance("pregnant", 0.06, person),
             "stunted": (age < 5) & (draws.uniform("stunted", person) < 0.18 - 0.05 * welfare),
             "marital": _marital(draws, person),
-            "abroad": F.col("alive") & age.between(21, 45) & draws.chance("abroad", 0.006, person),
             "health_cover": _health_cover(draws, person, welfare, education),
             "jobs_cover": works
             & F.when(F.col("status") == "4", draws.uniform("jobs cover", person) < 0.55)
@@ -371,9 +375,5 @@ def _related(persons: DataFrame, profile: Profile, draws: Draws, names: Names) -
                 "carried_nik": F.when(reused, F.col("neighbour_nik")).when(~none, F.col("nik")),
             }
         )
-        .drop(
-            "members", "mother", "father", "family_line", "youngest_months",
-            "mother_months", "spouse_months", "head_months", "parent_months", "son_in_law_months", "child_no", "schooling",
-            "kids", "pool", "family_key", "head_male", "in_neighbourhood",
-        )
-    )  # fmt: skip
+        .drop("members", "mother", "father", *_FAMILY_ONLY)
+    )

@@ -160,8 +160,8 @@ def _records(path: Path, suffix: str) -> int:
     """Count the records of a file (not its lines, not its header), a line at a time."""
     if suffix == "parquet":
         return int(pyarrow.parquet.read_metadata(path).num_rows)
-    opened = gzip.open(path, "rt", encoding="utf-8", newline="") if suffix.endswith("gz") else path.open(newline="")
-    with opened as file:
+    opened = gzip.open if suffix.endswith("gz") else open
+    with opened(path, "rt", encoding="utf-8", newline="") as file:
         return sum(1 for _ in csv.reader(file)) - 1
 
 
