@@ -1,0 +1,144 @@
+"""Published tables over SQL: Spark's Thrift server in this process (JDBC, ODBC, BI tools).
+
+The server has no rights on rows or columns, and a client may read any path that the server can; so it listens on
+this machine only, and a role that may see less needs a server of its own under a user that can read less.
+"""
+
+import signal
+import socket
+import tempfile
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import structlog
+from pyspark.sql import SparkSession
+
+from dtsen_spark import columns as c
+from dtsen_spark import session
+from dtsen_spark.config import Config
+from dtsen_spark.contract import TableContract
+from dtsen_spark.errors import UsageError
+from dtsen_spark.lake import Lake
+from dtsen_spark.release.registry import Registry, contract_of
+
+log = structlog.get_logger(__name__)
+
+SCHEMA: Final = "dtsen"
+_HOST: Final = "127.0.0.1"
+_ANALYST: Final = "analyst"
+_AUDITOR: Final = "auditor"
+_SERVER_CLASS: Final = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
+
+
+def serve(config: Config, lake: Path, port: int, role: str | None) -> None:
+    """Serve the published tables as ``dtsen.<layer>_<name>`` until SIGTERM or SIGINT.
+
+    Args:
+        config: The configuration.
+        lake: Root of the lake; nothing is written into it.
+        port: Port on this machine.
+        role: ``analyst`` sees tables without identifying columns, ``auditor`` all; None = all.
+
+    Raises:
+        UsageError: There is no lake or no published release, the role is unknown, or the port is in use.
+    """
+    if role not in {None, _ANALYST, _AUDITOR}:
+        message = f"--role {role}: choose {_ANALYST} (no identifying columns) or {_AUDITOR} (all)"
+        raise UsageError(message)
+    if not (lake / "ops").is_dir():
+        message = f"{lake}: no lake here; 'dtsen run' makes one"
+        raise UsageError(message)
+    _require_free(port)
+    with tempfile.TemporaryDirectory(prefix="dtsen-serve-") as folder:
+        spark = session.start(_with_catalog(config, Path(folder), port), f"dtsen serve {port}")
+        try:
+            # Derby would leave its log where the command was started.
+            _jvm(spark).java.lang.System.setProperty("derby.system.home", folder)
+            names = register(spark, Lake(spark, lake), role)
+            _start(spark)
+            log.warning("serving", url=f"jdbc:hive2://{_HOST}:{port}/{SCHEMA}", tables=len(names))
+            _wait()
+        finally:
+            spark.stop()
+
+
+def register(spark: SparkSession, lake: Lake, role: str | None) -> list[str]:
+    """Register the published tables in the session's catalog; their comments come from the Delta log.
+
+    Args:
+        spark: A session with a catalog.
+        lake: The lake.
+        role: As of ``serve``.
+
+    Returns:
+        Names of the tables, ``dtsen.<layer>_<name>``.
+
+    Raises:
+        UsageError: Nothing was published.
+    """
+    paths = Registry(lake).published_versions()
+    if not paths:
+        message = f"{lake.root}: no published release to serve; 'dtsen publish' makes one"
+        raise UsageError(message)
+    contracts = [table for path in sorted(paths) if (table := contract_of(path)) and _may_see(table, role)]
+    spark.sql(f"CREATE DATABASE IF NOT EXISTS {SCHEMA}")
+    names = []
+    for table in contracts:
+        name = f"{SCHEMA}.{table.layer}_{table.name}"
+        spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION '{lake.path(table)}'")
+        names.append(name)
+    return names
+
+
+def _may_see(table: TableContract, role: str | None) -> bool:
+    identifying = any(c.COLUMNS[f.name].privacy is c.Privacy.IDENTIFYING for f in table.fields)
+    return role != _ANALYST or not identifying
+
+
+def _require_free(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            message = f"--port {port}: cannot listen on {_HOST} ({error.strerror}); choose another with --port"
+            raise UsageError(message) from None
+
+
+def _with_catalog(config: Config, folder: Path, port: int) -> Config:
+    options = {
+        **config.spark.options,
+        # The catalog lives in memory and dies with the server: the lake's registry is what is true.
+        "spark.sql.catalogImplementation": "hive",
+        "spark.hadoop.javax.jdo.option.ConnectionURL": "jdbc:derby:memory:dtsen;create=true",
+        "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
+        "spark.hadoop.hive.metastore.schema.verification": "false",
+        "spark.sql.warehouse.dir": (folder / "warehouse").as_uri(),
+        "spark.hadoop.hive.exec.scratchdir": str(folder / "scratch"),
+        "spark.hadoop.hive.server2.thrift.port": str(port),
+        "spark.hadoop.hive.server2.thrift.bind.host": _HOST,
+    }
+    return config.model_copy(update={"spark": config.spark.model_copy(update={"options": options})})
+
+
+def _jvm(spark: SparkSession) -> Any:
+    return spark.sparkContext._jvm  # the server has no Python interface
+
+
+def _start(spark: SparkSession) -> None:
+    server = getattr(_jvm(spark), _SERVER_CLASS)
+    exit_on_error = False
+    server.startWithSparkSession(spark._jsparkSession, exit_on_error)
+
+
+def _wait() -> None:
+    stopped = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    stopped.wait()

@@ -1,0 +1,71 @@
+"""What ``dtsen status`` tells: releases, accounts of the newest one, figures of its gates."""
+
+from typing import Any, Final
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.lake import Lake
+from dtsen_spark.release.registry import Registry
+
+_ACCOUNT: Final = (c.STAGE, c.SUBJECT, c.BATCH_ID, c.ROWS_IN, c.ROWS_OUT, c.ROWS_SET_ASIDE)
+_FIGURE: Final = (c.SEVERITY, c.STAGE, c.METRIC, c.SUBJECT, c.RULE, c.VALUE)
+_MOST_FIGURES: Final = 40
+
+
+def status(lake: Lake) -> dict[str, list[dict[str, Any]]]:
+    """Return the state of a lake, counts only.
+
+    Args:
+        lake: The lake.
+
+    Returns:
+        By section title, rows with the same keys: releases (oldest first), the newest release's accounts (the last
+        run of each stage), its figures that are warnings or critical.
+    """
+    registry = Registry(lake)
+    current = registry.current()
+    releases = list(registry.releases().values())
+    sections: dict[str, list[dict[str, Any]]] = {
+        "Releases": [
+            {
+                "release": one.release_id,
+                "state": one.state.value,
+                "current": "yes" if one.release_id == current else "",
+                "signed by": ", ".join(sorted(one.signatures)),
+                "stopped by": ", ".join(one.detail.get("failed", [])),
+                "tables": len(one.tables),
+            }
+            for one in releases
+        ]
+    }
+    if releases:
+        newest = releases[-1].release_id
+        sections[f"Accounts of {newest}"] = _accounts(lake, newest)
+        sections[f"Warnings of {newest}"] = _warnings(lake, newest)
+    return sections
+
+
+def _accounts(lake: Lake, release_id: str) -> list[dict[str, Any]]:
+    if not lake.exists(tables.LEDGER):
+        return []
+    lines = lake.read(tables.LEDGER).where(F.col(c.RELEASE_ID) == release_id)
+    # An account that a later run entered again stands in place of the earlier one.
+    latest = Window.partitionBy(c.STAGE, c.SUBJECT, c.BATCH_ID).orderBy(F.col(c.RECORDED_AT).desc())
+    last = lines.withColumn("_newest", F.row_number().over(latest)).where(F.col("_newest") == 1)
+    return _rows(last.orderBy(c.RECORDED_AT, c.STAGE, c.SUBJECT, c.BATCH_ID).select(*_ACCOUNT))
+
+
+def _warnings(lake: Lake, release_id: str) -> list[dict[str, Any]]:
+    if not lake.exists(tables.DQ_METRIC):
+        return []
+    figures = lake.read(tables.DQ_METRIC).where(
+        (F.col(c.RELEASE_ID) == release_id) & F.col(c.SEVERITY).isin("critical", "warning") & (F.col(c.VALUE) != 0)
+    )
+    return _rows(figures.orderBy(*_FIGURE).select(*_FIGURE).limit(_MOST_FIGURES))
+
+
+def _rows(df: DataFrame) -> list[dict[str, Any]]:
+    return [row.asDict() for row in df.collect()]  # a few for each stage and batch
