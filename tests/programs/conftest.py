@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from dtsen_spark import columns as c
-from dtsen_spark import config, tables
+from dtsen_spark import config
 from dtsen_spark.contract import TableContract
 from dtsen_spark.job import Job, Period
 from dtsen_spark.lake import Lake

@@ -85,7 +85,7 @@ def test_the_version_of_the_period_is_taken() -> None:
 def test_a_period_without_a_version_and_an_unknown_program_are_refused() -> None:
     with pytest.raises(ConfigError, match="no version is valid"):
         load_rules(["pkh"], Period.parse("2019Q1"))
-    with pytest.raises(ConfigError, match="no rules for program 'pkk'.*pkh"):
+    with pytest.raises(ConfigError, match=r"no rules for program 'pkk'.*pkh"):
         load_rules(["pkk"], Q1)
 
 

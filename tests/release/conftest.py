@@ -1,0 +1,50 @@
+"""A lake with small releases in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.lake import Lake, Written
+from dtsen_spark.release import Registry
+from tests.frames import frame
+
+PKH = tables.decision("pkh")
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    return Lake(spark, tmp_path / "lake")
+
+
+@pytest.fixture
+def build(lake: Lake) -> Callable[..., dict[str, Written]]:
+    """Write a build with the families of a release: a whole table, and a table sliced by period."""
+
+    def make(release_id: str, families: dict[str, str]) -> dict[str, Written]:
+        of_release = {c.PERIOD: release_id.rsplit(".", 1)[0], c.RELEASE_ID: release_id, c.MEMBERS: 1}
+        decided = {c.REASONS: [], c.CHANGE: "NONE", c.CHANGE_VS_RECIPIENT: "NONE", **of_release}
+        rows = [{c.FAMILY_ID: key, c.DECISION: decision, **decided} for key, decision in families.items()]
+        return {
+            table.path: lake.write(table, frame(lake.spark, table, rows), build=release_id)
+            for table in (tables.FAMILY, PKH)
+        }
+
+    return make
+
+
+@pytest.fixture
+def audited(lake: Lake, build: Callable[..., dict[str, Written]]) -> Callable[..., dict[str, Written]]:
+    """An audited release."""
+
+    def make(release_id: str, families: dict[str, str], *, revise: bool = False) -> dict[str, Written]:
+        registry = Registry(lake)
+        assert registry.open(release_id.rsplit(".", 1)[0], revise=revise) == release_id
+        built = build(release_id, families)
+        registry.conclude(release_id, f"run of {release_id}", passed=True, failed=[])
+        return built
+
+    return make
