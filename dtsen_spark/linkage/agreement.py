@@ -1,0 +1,83 @@
+"""When a record that states a NIK is the person of that NIK: the rules of the deterministic step, named one by one.
+
+A NIK is evidence, not identity: one that is borrowed from the head of the family, reused or mistyped lands on
+another living person about half the time, so a rule also asks for a name or a full birth date.
+"""
+
+from typing import Final
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark.linkage import working as w
+
+NIK_NAME_BIRTH: Final = "NIK_NAME_BIRTH"
+NIK_BIRTH: Final = "NIK_BIRTH"
+NIK_NAME: Final = "NIK_NAME"
+NIK_KK_YEAR: Final = "NIK_KK_YEAR"
+RULES: Final = (NIK_NAME_BIRTH, NIK_BIRTH, NIK_NAME, NIK_KK_YEAR)
+
+# Jaro-Winkler of 0.92 on sorted, normalised tokens: spelling drift passes. Alone it would be too loose
+# ("SRI WAHYUNI" and "SITI WAHYUNI" reach it), beside an equal NIK it is not.
+_SIMILAR_NAME: Final = 0.92
+
+# What a record must show to be compared; the other side's columns carry the prefix.
+COMPARED: Final = (
+    c.NAME_SORTED,
+    c.NAME_TOKENS,
+    c.SEX,
+    c.BIRTH_YEAR,
+    c.BIRTH_MONTH,
+    c.BIRTH_DAY,
+    c.BIRTH_HEAPED,
+    c.MOTHER_NAME_NORM,
+    w.KK_NUMBER,
+)
+
+
+def similarity(left: Column, right: Column) -> Column:
+    """Return the Jaro-Winkler similarity of two texts, 0 where either is null."""
+    return F.call_function("jaro_winkler", F.coalesce(left, F.lit("")), F.coalesce(right, F.lit("")))
+
+
+def rule(prefix: str) -> Column:
+    """Return the first rule under which a record is the person whose NIK it states, else null.
+
+    Args:
+        prefix: Prefix of the other side's ``COMPARED`` columns; the record's own have none.
+
+    Returns:
+        A name of ``RULES``, or null. Both sides state the same NIK.
+    """
+
+    def both(name: str) -> tuple[Column, Column]:
+        return F.col(name), F.col(prefix + name)
+
+    def same(name: str) -> Column:
+        # Unknown is not equal: a null must not carry a rule.
+        left, right = both(name)
+        return F.coalesce(left == right, F.lit(False))
+
+    tokens, other_tokens = both(c.NAME_TOKENS)
+    shared = F.coalesce(F.size(F.array_intersect(tokens, other_tokens)), F.lit(0))
+    contained = (shared > 0) & (shared == F.least(F.size(tokens), F.size(other_tokens)))
+    same_name = same(c.NAME_SORTED)
+    similar_name = same_name | contained | (similarity(*both(c.NAME_SORTED)) >= _SIMILAR_NAME)
+
+    sex, other_sex = both(c.SEX)
+    sex_allows = F.coalesce(sex == other_sex, F.lit(True))
+    year, other_year = both(c.BIRTH_YEAR)
+    same_day = same(c.BIRTH_MONTH) & same(c.BIRTH_DAY)
+    same_date = same(c.BIRTH_YEAR) & same_day
+    # A day and a month that changed places keep the year, so "same year" covers the swap.
+    birth_allows = same(c.BIRTH_YEAR) | (same_day & (F.abs(year - other_year) <= 10)) | year.isNull()
+    heaped = F.coalesce(F.col(prefix + c.BIRTH_HEAPED), F.lit(False))
+    mother_agrees = same(c.MOTHER_NAME_NORM)
+
+    return (
+        F.when(similar_name & sex_allows & F.coalesce(birth_allows, F.lit(False)), NIK_NAME_BIRTH)
+        .when(same_date & same(c.SEX) & (~heaped | (shared > 0) | mother_agrees), NIK_BIRTH)
+        .when(same_name & sex_allows & (F.size(tokens) > 1), NIK_NAME)
+        .when(same(w.KK_NUMBER) & same(c.BIRTH_YEAR) & same(c.SEX), NIK_KK_YEAR)
+    )
