@@ -16,7 +16,8 @@ INDEX: Final = "index.html"
 
 # The library's pages hang on scripts, styles, fonts and pictures of content networks. Its tables are plain HTML.
 _FETCHED: Final = re.compile(
-    r"""<script\b.*?</script>|<link\b[^>]*>|<img\b[^>]*\bsrc=["']https?:[^>]*>""", re.DOTALL | re.IGNORECASE
+    r"""<script\b.*?</script>|<style\b.*?</style>|<link\b[^>]*>|<img\b[^>]*\bsrc=["']https?:[^>]*>""",
+    re.DOTALL | re.IGNORECASE,
 )
 _LINKED: Final = re.compile(r"""\s(?:href|src)=["']https?:[^"']*["']""", re.IGNORECASE)
 _STYLE: Final = """<style>

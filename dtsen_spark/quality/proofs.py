@@ -181,11 +181,11 @@ def off_a_tenth(weights: dict[int, int], ties: dict[int, int]) -> dict[int, floa
     total = sum(weights.values())
     found = {}
     for k in range(1, _TENTHS + 1):
-        off = abs(weights.get(k, 0) / total - 1 / _TENTHS)
+        off = abs(_TENTHS * weights.get(k, 0) - total)  # in tenths of the weight, so that all is exact
         # An empty decile was leapt over by the tie at the end of the last one that is not empty.
         below = max((d for d in ties if d is not None and d < k), default=0)
-        tie = max(ties.get(below, 0), ties.get(k, 0)) / total
-        found[k] = off if off > tie else 0.0
+        tie = _TENTHS * max(ties.get(below, 0), ties.get(k, 0))
+        found[k] = off / (_TENTHS * total) if off >= tie else 0.0
     return found
 
 

@@ -19,7 +19,7 @@ _PARTS: Final = 1_000_000
 FAMILY_COLUMNS: Final = (
     *(c.MEMBERS, c.REGION_CODE, c.SCORE, c.LOG_EXPENDITURE, c.EXPENDITURE_IDR_MONTH, c.DECILE, c.STATE, c.CONFIDENCE),
 )
-PERSON_COLUMNS: Final = (c.SEX, c.BIRTH_YEAR, c.AGE, c.REGION_CODE, c.RELATION, c.MARITAL, c.EDUCATION)
+PERSON_COLUMNS: Final = (c.SEX, c.AGE, c.REGION_CODE, c.RELATION, c.MARITAL, c.EDUCATION)
 
 
 def draw(job: Job, figures: Sequence[Figure], size: int) -> dict[str, Rows]:
