@@ -128,7 +128,12 @@ LINE = _col(
 RECORD_NO = _col("record_no", _LONG, "Record of the file, from 1; the header is none.", _PUBLIC)
 LINE_BREAKS = _col("line_breaks", _INT, "Line breaks inside the record.", _PUBLIC, unit="lines")
 MANIFEST_SHA256 = _col("manifest_sha256", _STRING, "SHA-256 of the batch's manifest, 64 hex digits.", _PUBLIC)
-DRIFT = _col("drift", _STRING, "How the batch differs from the contract, as JSON: columns new, missing, of another type.", _PUBLIC)
+DRIFT = _col(
+    "drift",
+    _STRING,
+    "How the batch differs from the contract, as JSON: columns new, missing, of another type.",
+    _PUBLIC,
+)
 RAW = _col("raw", _STRING, "The rejected record as delivered.", _IDENTIFYING)
 REASONS = _col("reasons", _STRINGS, "Every reason, sorted.", _PUBLIC)
 VALUE_REASONS = _col("value_reasons", _STRINGS, "Delivered values that were not taken, as <column>:<rule>.", _PUBLIC)
@@ -164,7 +169,9 @@ NAME = _col("name", _STRING, "Name as recorded.", _IDENTIFYING)
 NAME_NORM = _col("name_norm", _STRING, "Name after normalisation, tokens in order.", _IDENTIFYING)
 NAME_SORTED = _col("name_sorted", _STRING, "Normalised tokens, sorted.", _IDENTIFYING)
 NAME_TOKENS = _col("name_tokens", _STRINGS, "Normalised tokens, sorted, distinct.", _IDENTIFYING)
-NAME_PHONETIC = _col("name_phonetic", _STRING, "Phonetic key of the first token that is not a common one.", _IDENTIFYING)
+NAME_PHONETIC = _col(
+    "name_phonetic", _STRING, "Phonetic key of the first token that is not a common one.", _IDENTIFYING
+)
 TOKEN_COUNT = _col("token_count", _INT, "Tokens of the normalised name; 1 is a mononym.")
 MOTHER_NAME_NORM = _col("mother_name_norm", _STRING, "Mother's name after normalisation.", _IDENTIFYING)
 MOTHER_NIK = _col("mother_nik", _STRING, "Mother's NIK.", _IDENTIFYING)
@@ -295,6 +302,14 @@ DECIDED_BY = _col("decided_by", _STRING, "Who decided.", _IDENTIFYING)
 DECIDED_AT = _col("decided_at", _TIME, "When it was decided, UTC.", _PUBLIC)
 BLOCKING_RULE = _col("blocking_rule", _INT, "First blocking rule that proposed the pair.", _PUBLIC)
 AGREEMENT = _col("agreement", _STRING, "Comparison levels of the pair, as JSON: comparison, level, weight.")
+TERM = _col("term", _STRING, "Name or token that many registry persons bear.", _PUBLIC)
+TERM_KIND = _col("term_kind", _STRING, "What a term is: NAME (whole) or TOKEN.", _PUBLIC)
+TERM_CLASS = _col(
+    "term_class",
+    _INT,
+    "How common: 0 borne by 1 in 100 at least, 1 by 1 in 1 000, 2 by 1 in 10 000, 3 by 1 in 100 000.",
+    _PUBLIC,
+)
 LINK_CONFIDENCE = _col("link_confidence", _STRING, "How sure the record's link is: SURE, REVIEW.", _PUBLIC)
 
 # Master

@@ -32,7 +32,8 @@ def print_dictionary(out: Console, only: str | None = None) -> None:
 
     Args:
         out: Where to print.
-        only: Table path such as ``master/person``, landing table such as ``dtks/anggota``, or code list such as ``floor``.
+        only: Table path such as ``master/person``, landing table such as ``dtks/anggota``, or code list such as
+            ``floor``.
 
     Raises:
         UsageError: Nothing has that name.

@@ -161,9 +161,7 @@ class Lake:
             writer = writer.option("replaceWhere", condition)
         else:
             writer = writer.option("overwriteSchema", "true")
-        if partitions := [name for name in table.slice_by if slice_values]:
-            writer = writer.partitionBy(*partitions)
-        writer.save(str(path))
+        writer.partitionBy(*table.slice_by).save(str(path))
         return self._written(table, path, observation.get)
 
     def append(self, table: TableContract, df: DataFrame, *, build: str | None = None) -> Written:
@@ -183,7 +181,7 @@ class Lake:
         path = self.path(table, build)
         observation = Observation()
         observed = self._observed(table, table.conform(df), observation)
-        observed.write.format("delta").mode("append").save(str(path))
+        observed.write.format("delta").mode("append").partitionBy(*table.slice_by).save(str(path))
         return self._written(table, path, observation.get)
 
     def append_rows(self, table: TableContract, rows: list[dict[str, Any]]) -> None:
@@ -192,7 +190,8 @@ class Lake:
             return
         ordered = [tuple(row.get(name) for name in table.columns) for row in rows]
         df = self.spark.createDataFrame(ordered, table.schema).coalesce(1)
-        table.conform(df).write.format("delta").mode("append").save(str(self.path(table)))
+        writer = table.conform(df).write.format("delta").mode("append")
+        writer.partitionBy(*table.slice_by).save(str(self.path(table)))
 
     def clear(self, table: TableContract, slice_values: Mapping[str, str]) -> None:
         """Delete one slice of a table, where there is one; for rows that a stage is about to write again."""

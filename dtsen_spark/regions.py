@@ -16,9 +16,9 @@ Both systems write ten digits for a village and mean different places, so a code
 import csv
 import gzip
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, Literal
 
 import pyarrow as pa
@@ -72,11 +72,13 @@ class Regions:
     resolved: Mapping[str, Mapping[str, Resolved]]
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def _rows(name: str) -> Iterator[list[str]]:
     path = conf_dir() / "regions" / name
     try:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+            rows = csv.reader(file)
+            next(rows)
+            yield from rows
     except FileNotFoundError:
         message = f"{path}: no such region list"
         raise ConfigError(message) from None
@@ -107,16 +109,16 @@ def load() -> Regions:
     Raises:
         ConfigError: A list is missing.
     """
-    listed = _rows("regions_kemendagri.csv.gz")
-    newest = max(row["last_edition"] for row in listed)
-    names = {row["code"]: row["name"] for row in listed if row["last_edition"] == newest}
-    successions = {row["old_code"]: row["new_code"] for row in _rows("region_successions.csv")}
-    bridge = _rows("bps_bridge.csv.gz")
+    listed = list(_rows("regions_kemendagri.csv.gz"))
+    newest = max(last for *_, last in listed)
+    names = {code: name for code, _, name, _, last in listed if last == newest}
+    successions = {old: new for _, old, new, *_ in _rows("region_successions.csv")}
+    bridge = [(bps, target, name) for _, bps, target, name in _rows("bps_bridge.csv.gz")]
 
-    known = {row["code"]: row["name"] for row in listed}
+    known = {code: name for code, _, name, *_ in listed}
     known |= {old: names.get(new, "") for old, new in successions.items() if old not in known}
     # The bridge's targets are codes of 2018-2022: villages that the current list no longer has come from there.
-    known |= {row["kemendagri_code"]: row["bps_name"] for row in bridge if row["kemendagri_code"] not in known}
+    known |= {target: name for _, target, name in bridge if target not in known}
     known.pop("", None)
     resolver = _Resolver(names, successions)
     kemendagri = resolver.kemendagri(known)
@@ -133,10 +135,10 @@ class _Resolver:
         self._left = {
             old[:2] for old, new in successions.items() if len(old) == LENGTHS[KEMENDAGRI][1] and old[:2] != new[:2]
         }
-        self._children: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for code, name in names.items():
+        self._children: dict[str, list[str]] = defaultdict(list)
+        for code in names:
             if above := parent(code, "kemendagri"):
-                self._children[(above, _bare(name))].append(code)
+                self._children[above].append(code)
 
     def kemendagri(self, known: Mapping[str, str]) -> dict[str, Resolved]:
         done: dict[str, Resolved] = {}
@@ -158,17 +160,18 @@ class _Resolver:
     def _by_name(self, name: str, above: Resolved | None) -> Resolved:
         if above is None or above.current is None:
             return Resolved(None, AMBIGUOUS)
-        alike = self._children.get((above.current, _bare(name)), [])
+        wanted = _bare(name)
+        alike = [code for code in self._children.get(above.current, ()) if _bare(self._names[code]) == wanted]
         if above.state == OK and len(alike) == 1:
             return Resolved(alike[0], OK)
         return Resolved(above.current, AMBIGUOUS)
 
-    def bps(self, bridge: Iterable[Mapping[str, str]], kemendagri: Mapping[str, Resolved]) -> dict[str, Resolved]:
+    def bps(self, bridge: Iterable[tuple[str, str, str]], kemendagri: Mapping[str, Resolved]) -> dict[str, Resolved]:
         targets: dict[str, set[str]] = defaultdict(set)
         names: dict[str, str] = {}
-        for row in bridge:
-            targets[row["bps_code"]].add(row["kemendagri_code"])
-            names[row["bps_code"]] = row["bps_name"]
+        for code, target, name in bridge:
+            targets[code].add(target)
+            names[code] = name
         done: dict[str, Resolved] = {}
         for code in sorted(targets, key=lambda code: (len(code), code)):
             found = targets[code] - {""}
@@ -192,7 +195,7 @@ def ever_existed(code: str) -> bool:
 @cache
 def population() -> Mapping[str, int]:
     """Return the residents of each kab/kota (Dukcapil, December 2024) by current code."""
-    return {row["kemendagri_code"]: int(row["total"]) for row in _rows("population_kabkota.csv")}
+    return {code: int(total) for code, *_, total in _rows("population_kabkota.csv")}
 
 
 def population_kabkota(spark: SparkSession) -> DataFrame:
@@ -226,6 +229,8 @@ def region_names(spark: SparkSession, deepest: int = 3) -> DataFrame:
     )
 
 
+# One frame for each list and session: joins of one plan then share its broadcast.
+@lru_cache(maxsize=16)
 def _lookup(spark: SparkSession, system: System, length: int, name: str) -> DataFrame:
     rows = [(code, r.current, r.state) for code, r in load().resolved[system].items() if len(code) == length]
     codes, currents, states = zip(*rows, strict=True)

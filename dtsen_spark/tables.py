@@ -301,9 +301,7 @@ def accepted(table: LandingTable) -> TableContract:
         name=table.table_name,
         one_row_is=f"native key: {table.one_row_is}, as last accepted",
         key=(c.NATIVE_KEY,),
-        fields=fields(
-            c.NATIVE_KEY, c.AS_OF, c.BATCH_ID, c.STALE_QUARANTINED, c.PARENT_GONE, required=(c.NATIVE_KEY,)
-        ),
+        fields=fields(c.NATIVE_KEY, c.AS_OF, c.BATCH_ID, c.STALE_QUARANTINED, c.PARENT_GONE, required=(c.NATIVE_KEY,)),
         text_columns=table.columns,
     )
 
@@ -467,6 +465,20 @@ LABEL_PAIR: Final = TableContract(
 )
 
 # --- linkage: one person once --------------------------------------------------------------------------------------
+LINKAGE_TERM: Final = TableContract(
+    layer="models",
+    name="linkage_term",
+    one_row_is="model version × common name or token",
+    key=(c.MODEL_VERSION, c.TERM_KIND, c.TERM),
+    fields=fields(
+        c.MODEL_VERSION,
+        c.TERM_KIND,
+        c.TERM,
+        c.TERM_CLASS,
+        required=(c.MODEL_VERSION, c.TERM_KIND, c.TERM, c.TERM_CLASS),
+    ),
+    slice_by=(c.MODEL_VERSION,),
+)
 EDGE: Final = TableContract(
     layer="linkage",
     name="edge",
@@ -879,6 +891,7 @@ TABLES: Final[tuple[TableContract, ...]] = (
     PAYROLL,
     RECIPIENT,
     LABEL_PAIR,
+    LINKAGE_TERM,
     EDGE,
     MEMBERSHIP,
     CROSSWALK,

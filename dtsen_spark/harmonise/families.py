@@ -38,11 +38,17 @@ def family_records(accepted: dict[str, DataFrame], config: HarmoniseConfig) -> D
     Returns:
         One row for each accepted row, in the columns of ``silver/family_record``.
     """
-    frames = [_one_table(accepted[table], table, system, config) for table, system in FAMILY_TABLES.items()]
-    return reduce(DataFrame.unionByName, frames)
+    placed = []
+    for system in sorted(set(FAMILY_TABLES.values())):
+        alike = [_one_table(accepted[table], table) for table, of in FAMILY_TABLES.items() if of == system]
+        valued = reduce(DataFrame.unionByName, alike)
+        placed.append(regions.with_current_region(valued, RAW_REGION, system))
+    every = reduce(DataFrame.unionByName, placed)
+    numbered = every.withColumn(c.NO_KK, kk_or_null(F.col(_RAW_KK), config.number_dummies))
+    return with_reasons(numbered, rejected(c.NO_KK, F.col(_RAW_KK), F.col(c.NO_KK))).drop(_RAW_KK, RAW_REGION)
 
 
-def _one_table(df: DataFrame, table: str, system: regions.System, config: HarmoniseConfig) -> DataFrame:
+def _one_table(df: DataFrame, table: str) -> DataFrame:
     others = {
         c.FAMILY_RECORD_ID: family_key(table, F.col(c.NATIVE_KEY)),
         c.SOURCE: F.lit(LANDING[table].source),
@@ -53,7 +59,4 @@ def _one_table(df: DataFrame, table: str, system: regions.System, config: Harmon
         RAW_REGION: text_of(c.REGION_CODE, table),
         c.ADDRESS: text_of(c.ADDRESS, table),
     }
-    valued = select_values(df, table, (c.FAMILY_PART, c.PRESENCE, *FAMILY_INDICATORS), others)
-    placed = regions.with_current_region(valued, RAW_REGION, system)
-    numbered = placed.withColumn(c.NO_KK, kk_or_null(F.col(_RAW_KK), config.number_dummies))
-    return numbered.transform(with_reasons, rejected(c.NO_KK, F.col(_RAW_KK), F.col(c.NO_KK))).drop(_RAW_KK, RAW_REGION)
+    return select_values(df, table, (c.FAMILY_PART, c.PRESENCE, *FAMILY_INDICATORS), others)

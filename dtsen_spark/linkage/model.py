@@ -194,9 +194,9 @@ def splink_settings(model: LinkageModel, unique_id: str) -> dict[str, Any]:
         "unique_id_column_name": unique_id,
         "probability_two_random_records_match": model.prior,
         "blocking_rules_to_generate_predictions": [f"l.{unique_id} = r.{unique_id}"],
-        # The comparison vector is kept with each pair, for explanations; the compared values are not.
-        "retain_matching_columns": False,
-        "retain_intermediate_calculation_columns": True,
+        # Splink keeps the comparison vector only with the compared values; ``scoring`` drops those again.
+        "retain_matching_columns": True,
+        "retain_intermediate_calculation_columns": False,
         "comparisons": [_splink_comparison(one, model.comparisons[one.name]) for one in COMPARISONS],
     }
 

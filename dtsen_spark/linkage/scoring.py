@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
+from uuid import uuid4
 
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -38,40 +38,50 @@ def similarity_functions(spark: SparkSession) -> None:
         raise DtsenError(message) from error
 
 
-def score(
-    nodes: DataFrame, pairs: DataFrame, model: LinkageModel, scratch: Path, threshold: float | None = None
-) -> DataFrame:
+class _LazyApi(SparkAPI):
+    """Splink's Spark backend without its files: a prediction stays a plan that the stage stores itself.
+
+    Splink would shuffle each prediction once more and write it into Spark's checkpoint folder, where nothing ever
+    deletes it; and it hands comparison levels out only together with every compared value.
+    """
+
+    def _break_lineage_and_repartition(self, spark_df: DataFrame, templated_name: str, physical_name: str) -> DataFrame:
+        if templated_name != "__splink__df_predict":
+            as_splink_does: Callable[..., DataFrame] = super()._break_lineage_and_repartition
+            return as_splink_does(spark_df, templated_name, physical_name)
+        return spark_df.select(
+            F.col(f"{w.NODE}_l").alias(w.LEFT),
+            F.col(f"{w.NODE}_r").alias(w.RIGHT),
+            w.MATCH_KEY,
+            F.round(c.MATCH_WEIGHT, _WEIGHT_DIGITS).alias(c.MATCH_WEIGHT),
+            *(GAMMA + one.name for one in COMPARISONS),
+        )
+
+
+def score(nodes: DataFrame, pairs: DataFrame, model: LinkageModel, threshold: float | None = None) -> DataFrame:
     """Score pairs of nodes.
 
     Args:
         nodes: Node table: one row for each node.
         pairs: ``join_key_l``, ``join_key_r``, ``match_key``: one row for each pair.
         model: The model.
-        scratch: Folder of the build for intermediate files, deleted with it.
         threshold: Least match weight that is kept, bits; None = all.
 
     Returns:
         One row for each kept pair: the two nodes, ``match_key``, ``match_weight`` (bits, prior included, four
-        digits) and ``gamma_<comparison>``.
+        digits) and ``gamma_<comparison>``. Lazy: the caller stores what it reads twice.
     """
-    spark = nodes.sparkSession
-    # Splink breaks lineage by files in Spark's checkpoint folder and never deletes them: into our scratch, which we do.
-    spark.sparkContext.setCheckpointDir(str(scratch / "splink"))
-    partitions = int(spark.conf.get("spark.sql.shuffle.partitions") or "200")
-    make_api: Callable[..., Any] = SparkAPI
-    api = make_api(spark_session=spark, break_lineage_method="parquet", num_partitions_on_repartition=partitions)
-    linker = Linker([api.register(nodes, dataset_display_name="nodes")], splink_settings(model, w.NODE))
-    linker.table_management.register_blocked_pairs_for_predict(api.register(pairs, dataset_display_name="pairs"))
+    open_api: Callable[..., SparkAPI] = _LazyApi
+    api = open_api(spark_session=nodes.sparkSession, register_udfs_automatically=False)
+    # Views of one session must differ in name, and an earlier prediction may still be read.
+    token = uuid4().hex
+    linker = Linker([api.register(nodes, dataset_display_name=f"nodes_{token}")], splink_settings(model, w.NODE))
+    blocked = api.register(pairs, dataset_display_name=f"pairs_{token}")
+    linker.table_management.register_blocked_pairs_for_predict(blocked)
     scored: DataFrame = linker.inference.predict(
         threshold_match_weight=threshold, warning_mode="never"
     ).as_spark_dataframe()
-    return scored.select(
-        F.col(f"{w.NODE}_l").alias(w.LEFT),
-        F.col(f"{w.NODE}_r").alias(w.RIGHT),
-        w.MATCH_KEY,
-        F.round(c.MATCH_WEIGHT, _WEIGHT_DIGITS).alias(c.MATCH_WEIGHT),
-        *(GAMMA + one.name for one in COMPARISONS),
-    )
+    return scored
 
 
 def explanation(model: LinkageModel) -> Column:

@@ -72,9 +72,7 @@ def train(
         .where(F.col(w.ANCHOR) != F.col(w.RIGHT))
         .select(w.LEFT, w.RIGHT, F.lit(_IS_RANDOM).alias(w.MATCH_KEY))
     )
-    scored = scoring.score(
-        spark.read.parquet(node_path), matches.unionByName(randoms), untrained(), scratch / "training"
-    )
+    scored = scoring.score(spark.read.parquet(node_path), matches.unionByName(randoms), untrained())
     gammas = [scoring.GAMMA + one.name for one in COMPARISONS]
     # A few thousand patterns at most, whatever the population: product of the levels that occur together.
     patterns = [row.asDict() for row in scored.groupBy(w.MATCH_KEY, *gammas).count().collect()]

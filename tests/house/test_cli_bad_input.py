@@ -69,9 +69,7 @@ def test_a_required_table_that_is_only_pending(tmp_path: Path, capsys: pytest.Ca
         (["--set", "programs.enabled=[no_such_program]"], "no_such_program"),
     ],
 )
-def test_wrong_arguments(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
-) -> None:
+def test_wrong_arguments(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], named: str) -> None:
     landing = _pending(tmp_path / "landing")
     assert _run(landing, tmp_path / "lake", *arguments) == 2
     assert named in capsys.readouterr().err
@@ -112,6 +110,17 @@ def test_commands_on_a_lake_that_is_not_there(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_help_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("generate", "run", "approve", "publish", "rollback", "train", "status", "evaluate", "diff", "serve"):
+    for command in (
+        "generate",
+        "run",
+        "approve",
+        "publish",
+        "rollback",
+        "train",
+        "status",
+        "evaluate",
+        "diff",
+        "serve",
+    ):
         assert cli.main([command, "--help"]) == 0
     assert "--landing" in capsys.readouterr().out
