@@ -70,6 +70,24 @@ def hold(root: Path) -> Iterator[None]:
         lock.release()
 
 
+def peek(root: Path, table: TableContract) -> list[dict[str, Any]]:
+    """Read a small published table without Spark, for what must be known before a session starts.
+
+    Args:
+        root: Root of the lake.
+        table: The contract of a table that does not grow with the population, such as one of ``ops``.
+
+    Returns:
+        Its rows; none where there is no such table.
+    """
+    try:
+        stored = deltalake.DeltaTable(str(root / table.layer / table.name))
+    except TableNotFoundError:
+        return []
+    rows: list[dict[str, Any]] = stored.to_pyarrow_table().to_pylist()
+    return rows
+
+
 class Lake:
     """A lake of Delta tables under one root."""
 

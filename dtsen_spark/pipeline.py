@@ -203,7 +203,7 @@ def run(request: RunRequest, config: Config, progress: Callable[[StageReport], N
     period = Period.parse(request.period)
     stages = selected(request.first, request.last)
     programs.load_rules(config.programs.enabled, period)
-    plan = ingest.survey_landing(request.landing, period)
+    plan = ingest.survey_landing(request.landing, period, ingest.applied_tables(request.lake))
     with lake.hold(request.lake):
         spark = session.start(config, f"dtsen {request.period}")
         store = Lake(spark, request.lake)

@@ -10,7 +10,6 @@ import polars as pl
 # Pictures instead of scripts: they show without a network and hold nothing but what is drawn.
 alt.renderers.enable("svg")
 alt.data_transformers.disable_max_rows()
-alt.theme.enable("quartz")
 
 
 def lake() -> Path:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from pyspark.sql import functions as F
@@ -10,6 +11,7 @@ from dtsen_spark import columns as c
 from dtsen_spark.ingest.landing import Batch
 from dtsen_spark.ingest.state import Applied
 from dtsen_spark.job import Job
+from dtsen_spark.lake import peek
 from dtsen_spark.ledger import utc_now
 from dtsen_spark.tables import BATCH, LandingTable
 
@@ -28,6 +30,12 @@ class RefusedBatch:
 
     path: str
     reason: str
+
+
+def applied_tables(lake: Path) -> frozenset[str]:
+    """Return the landing tables that a lake holds an applied batch of, as source/table; needs no session."""
+    rows = peek(lake, BATCH)
+    return frozenset(f"{row[c.SOURCE]}/{row[c.SOURCE_TABLE]}" for row in rows if row[c.STATE] == APPLIED)
 
 
 @dataclass
