@@ -236,7 +236,7 @@ def _run_stages(
     if missing:
         message = f"--from {stages[0].name}: {', '.join(missing)} must be done first for {job.release_id}; run them"
         raise UsageError(message)
-    reports = []
+    reports: list[StageReport] = []
     for stage in stages:
         # A stage is only as done as those before it: once one was done again, all later ones are.
         report = done.get(stage.name) if all(r.resumed for r in reports) else None
