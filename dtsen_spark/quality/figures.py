@@ -35,7 +35,9 @@ _AS_COUNTED: Final = {
     "pmt_r2_held_out": "pmt_r2_held_out",
     "register_never_delivered": "registers_never_delivered",
 }
-_READ: Final = (*_AS_COUNTED, _ROWS, _REGION_STATES, _VALUES_NOT_TAKEN)
+_ACCEPTED: Final = "rows_accepted"
+_READ: Final = (*_AS_COUNTED, _ROWS, _REGION_STATES, _VALUES_NOT_TAKEN, _ACCEPTED)
+_REQUIRED: Final = frozenset(path for path, table in tables.LANDING.items() if table.required)
 
 
 @dataclass(frozen=True, order=True)
@@ -115,7 +117,8 @@ def metric_figures(rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
         rows: metric, subject, rule and value, summed over regions.
 
     Returns:
-        Figures as they were counted, and shares of rows whose code or region was not taken.
+        Figures as they were counted, rows of the required tables, and shares of rows whose code or region was not
+        taken.
     """
     figures: dict[tuple[str, str], float] = defaultdict(float)
     total: dict[str, float] = defaultdict(float)
@@ -124,6 +127,9 @@ def metric_figures(rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
         metric, subject = row[c.METRIC], row[c.SUBJECT]
         if metric in _AS_COUNTED:
             figures[_AS_COUNTED[metric], subject or RELEASE] += row[c.VALUE]
+        elif metric == _ACCEPTED:
+            if subject in _REQUIRED:
+                figures["rows_of_required_table", subject] += row[c.VALUE]
         elif metric == _ROWS:
             total[subject] += row[c.VALUE]
         elif metric == _REGION_STATES:

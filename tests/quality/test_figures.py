@@ -72,12 +72,15 @@ def test_shares_are_of_the_rows_of_the_same_table() -> None:
             metric("region_states", "p3ke/person_record", "OK", 50),
             metric("values_not_taken", "dtks/person_record", "sex:unknown_code", 20),
             metric("i1_violations", "", "", 0),
+            metric("rows_accepted", "dtks/anggota", "", 7),
+            metric("rows_accepted", "usulan/tiket", "", 0),  # nobody must deliver tickets
         ]
     )
 
     assert values(found, "share_region_unmatched") == {"dtks/person_record": 0.2, "p3ke/person_record": 0}
     assert values(found, "share_values_not_taken") == {"dtks/person_record sex:unknown_code": 0.1}
     assert values(found, "i1_violations") == {"release": 0}
+    assert values(found, "rows_of_required_table") == {"dtks/anggota": 7}
 
 
 def test_a_required_table_of_refused_batches_only_has_none() -> None:

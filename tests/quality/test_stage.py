@@ -107,6 +107,7 @@ def counted(job: Job, *, lost: int = 0) -> None:
     job.ledger.metric("linkage", "i1_violations", 0)
     job.ledger.metric("linkage", "i2_violations", 0)
     job.ledger.metric("ingest", "batches_refused", 0)
+    job.ledger.metric("ingest", "rows_accepted", 10, subject="dtks/anggota")
     job.ledger.metric("harmonise", "rows", 10, subject="dtks/person_record")
     job.ledger.metric("harmonise", "region_states", 10, subject="dtks/person_record", rule="OK")
     batches: list[dict[str, Any]] = [
