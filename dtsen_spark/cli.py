@@ -246,7 +246,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[os.environ.get("DTSEN_LOG", "WARNING").upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up at each line: whoever calls this function twice may have put another standard error in place.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     # PySpark would log the text of a failed query, and with it whatever values stand in it.
     logging.getLogger("SQLQueryContextLogger").disabled = True

@@ -132,7 +132,8 @@ def _batches(landing: Path, period: Period) -> tuple[tuple[str, ...], tuple[Batc
         message = f"{landing}: {error}"
         raise DeliveryMissingError(message) from None
     if not sources:
-        message = f"{landing}: the landing folder is empty; nothing was started"
+        required = ", ".join(path for path, table in LANDING.items() if table.required)
+        message = f"{landing}: the landing folder is empty; nothing was started. A first run needs {required}"
         raise DeliveryMissingError(message)
     known_sources = {table.source for table in LANDING.values()}
     unknown = [source.name for source in sources if source.name not in known_sources]

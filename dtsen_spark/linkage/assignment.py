@@ -278,7 +278,7 @@ def components(edges: DataFrame) -> DataFrame:
     return labels
 
 
-def guarded(edges: DataFrame, labels: DataFrame, nodes: Nodes, config: LinkageConfig) -> tuple[DataFrame, DataFrame]:
+def guarded(edges: DataFrame, labels: DataFrame, nodes: Nodes, config: LinkageConfig) -> DataFrame:
     """Let a component be a person only under the guards; else every member stays alone.
 
     Guards: no more than ``max_cluster_records`` records, no two of one household, no two sexes with birth years more
@@ -291,7 +291,7 @@ def guarded(edges: DataFrame, labels: DataFrame, nodes: Nodes, config: LinkageCo
         config: Limits.
 
     Returns:
-        Nodes with their cluster as ``anchored`` gives them, and the nodes of components that broke a guard.
+        The nodes of components that broke no guard, as ``anchored`` gives them.
     """
     strongest = edges.groupBy(w.NODE).agg(F.max(c.MATCH_WEIGHT).alias(c.MATCH_WEIGHT))
     # 1 : 1 each, a node has one label, one row and one strongest edge.
@@ -313,10 +313,9 @@ def guarded(edges: DataFrame, labels: DataFrame, nodes: Nodes, config: LinkageCo
         F.col("heads") == 0,
     ]
     judged = members.join(tests.select(_LABEL, reduce(Column.__or__, broken).alias("broken")), _LABEL)
-    kept = judged.where(~F.col("broken")).select(
+    return judged.where(~F.col("broken")).select(
         w.NODE,
         F.col(_LABEL).alias(w.CLUSTER),
         c.MATCH_WEIGHT,
         F.lit(Reason.SCORE_GROUP).alias(c.MATCH_REASON),
     )
-    return kept, judged.where("broken").select(w.NODE, c.MATCH_WEIGHT)

@@ -39,10 +39,6 @@ class Comparison:
     missing: str
     levels: tuple[Level, ...]
 
-    def level_of(self, gamma: int) -> Level | None:
-        """Return the level of Splink's comparison vector value; None where the comparison says nothing."""
-        return None if gamma < 0 else self.levels[len(self.levels) - 1 - gamma]
-
 
 _SHARED = "array_intersect(tokens_l, tokens_r)"
 _CONTAINED = f"size({_SHARED}) > 0 and size({_SHARED}) = least(size(tokens_l), size(tokens_r))"

@@ -63,6 +63,21 @@ class Prepared:
         return self.claims.where(F.col(w.ANCHOR).isNotNull())
 
 
+@dataclass(frozen=True)
+class Decisions:
+    """What became of the residue.
+
+    Attributes:
+        links: One row for each residue node that has company: its cluster, weight and reason.
+        decided: One row for each residue node that had a candidate anchor: the pair and its state.
+        guarded: Nodes whose component broke a guard.
+    """
+
+    links: DataFrame
+    decided: DataFrame
+    guarded: DataFrame
+
+
 class _Scratch:
     """Intermediate files of the stage under the build; gone when the stage ends."""
 
@@ -95,9 +110,9 @@ def run(job: Job) -> None:
         model = load(job.lake.root / _MODELS, job.config.linkage.model)
         if model is None:
             model = _train(job, prepared, scratch)
-        links, decided = _link(job, prepared, model, scratch)
-        members = _members(job, prepared, links, scratch)
-        _write(job, prepared, members, decided, model)
+        decisions = _link(job, prepared, model, scratch)
+        members = _members(job, prepared, decisions.links, scratch)
+        _write(job, prepared, members, decisions, model)
     finally:
         job.lake.drop_scratch(job.release_id)
 
@@ -180,8 +195,8 @@ def _train(job: Job, prepared: Prepared, scratch: _Scratch) -> LinkageModel:
     return model
 
 
-def _link(job: Job, prepared: Prepared, model: LinkageModel, scratch: _Scratch) -> tuple[DataFrame, DataFrame]:
-    """Return the residue nodes with their cluster, and what was decided for each node that had a candidate anchor."""
+def _link(job: Job, prepared: Prepared, model: LinkageModel, scratch: _Scratch) -> Decisions:
+    """Score the residue and decide."""
     limits = job.config.linkage
     listed = job.lake.read(tables.LINKAGE_TERM).where(F.col(c.MODEL_VERSION) == model.version)
     heads = prepared.residue.where(F.col(c.MATCH_REASON).isNull()).withColumn(w.INACTIVE, F.lit(False))
@@ -206,8 +221,10 @@ def _link(job: Job, prepared: Prepared, model: LinkageModel, scratch: _Scratch) 
     strong = scratch.keep("peers", assignment.peers(allowed, facts, decided, limits))
     via = scratch.keep("via", assignment.linked_via(strong, facts, limits))
     edges = scratch.keep("mutual", assignment.mutual_best(strong, via))
-    grouped, _ = assignment.guarded(edges, assignment.components(edges), facts, limits)
-    return scratch.keep("links", anchored.unionByName(via).unionByName(grouped)), decided
+    grouped = assignment.guarded(edges, assignment.components(edges), facts, limits)
+    links = scratch.keep("links", anchored.unionByName(via).unionByName(grouped))
+    # 1 : 1, a node is linked once: what had a mutual partner and no link broke a guard.
+    return Decisions(links, decided, edges.select(w.NODE).distinct().join(links, w.NODE, "left_anti"))
 
 
 def _registry_record(node: str) -> Column:
@@ -257,7 +274,7 @@ def _members(job: Job, prepared: Prepared, links: DataFrame, scratch: _Scratch) 
     return scratch.keep("members", members)
 
 
-def _write(job: Job, prepared: Prepared, members: DataFrame, decided: DataFrame, model: LinkageModel) -> None:
+def _write(job: Job, prepared: Prepared, members: DataFrame, decisions: Decisions, model: LinkageModel) -> None:
     previous = job.published(tables.MEMBERSHIP)
     if previous is None or job.previous_release is None:
         found = identity.first_identities(members, job.id_key(), job.release_id)
@@ -278,7 +295,7 @@ def _write(job: Job, prepared: Prepared, members: DataFrame, decided: DataFrame,
         F.col(w.NODE).alias(w.LEFT), F.col(c.RECORD_ID).alias(c.RECORD_ID_L)
     )
     # n : 1, a node has one representative.
-    shown = decided.join(record_of, w.LEFT).withColumn(c.RECORD_ID_R, _registry_record(w.RIGHT))
+    shown = decisions.decided.join(record_of, w.LEFT).withColumn(c.RECORD_ID_R, _registry_record(w.RIGHT))
     edges = shown.select(
         c.RECORD_ID_L,
         c.RECORD_ID_R,
@@ -289,7 +306,8 @@ def _write(job: Job, prepared: Prepared, members: DataFrame, decided: DataFrame,
         F.when(F.col(c.STATE) != assignment.State.LINKED, F.col(c.STATE)).alias(c.REASON),
     )
     job.write(tables.EDGE, edges)
-    _write_review(job, prepared, members, shown)
+    guarded = decisions.guarded.withColumnRenamed(w.NODE, w.LEFT).join(record_of, w.LEFT)
+    _write_review(job, prepared, members, shown, guarded)
     _account(job)
 
 
@@ -300,7 +318,7 @@ def _write_crosswalk(job: Job, events: DataFrame, history: DataFrame | None) -> 
     job.outputs[tables.CROSSWALK.path] = job.lake.write(tables.CROSSWALK, everything, build=job.release_id)
 
 
-def _write_review(job: Job, prepared: Prepared, members: DataFrame, shown: DataFrame) -> None:
+def _write_review(job: Job, prepared: Prepared, members: DataFrame, shown: DataFrame, guarded: DataFrame) -> None:
     # What a later step linked after all needs nobody's eyes.
     alone = members.where(F.col(c.MATCH_REASON) == _ALONE_REASON).select(F.col(c.RECORD_ID).alias(c.RECORD_ID_L))
     unsure = (
@@ -314,6 +332,14 @@ def _write_review(job: Job, prepared: Prepared, members: DataFrame, shown: DataF
             F.lit("best candidate of a record that was not linked").alias(c.REASON),
         )
     )
+    broken = guarded.select(
+        F.lit(assignment.State.GUARD).alias(c.KIND),
+        c.RECORD_ID_L,
+        F.lit(None).cast("string").alias(c.RECORD_ID_R),
+        F.lit(None).cast("double").alias(c.MATCH_WEIGHT),
+        F.lit("similar records that cannot all be one person").alias(c.REASON),
+    )
+    unsure = unsure.unionByName(broken)
     if not prepared.labels.isEmpty():
         against = labels.contradictions(members, prepared.labels).select(
             F.lit("CONTRADICTION").alias(c.KIND),

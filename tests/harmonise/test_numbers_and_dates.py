@@ -61,7 +61,7 @@ DATES = [
     ("2026-01-01", None, (None, None, None), False, "implausible"),
     ("2025-12-31", AS_OF, (2025, 12, 31), True, None),
     ("12 Agustus 1990", None, (None, None, None), False, "not_a_date"),
-    ("99999999999-1-1", None, (None, 1, 1), False, "not_a_date"),
+    ("99999999999-1-1", None, (None, None, None), False, "not_a_date"),  # no form of a date: no part is taken
     (None, None, (None, None, None), False, None),
 ]
 

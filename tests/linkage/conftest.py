@@ -1,6 +1,6 @@
 """A small silver frame and a job over it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -117,45 +117,47 @@ class Linked:
         return len({self.person(one) for one in record_ids}) == 1
 
 
-Link = Callable[..., Linked]
-
-
 def frame(spark: SparkSession, rows: Iterable[dict[str, Any]]) -> DataFrame:
     schema = tables.PERSON_RECORD.schema
     return spark.createDataFrame([tuple(row[name] for name in schema.names) for row in rows], schema)
 
 
-@pytest.fixture
-def link(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Link:
-    """Run the stage over rows of silver; a second call is the next release of the same lake."""
-    monkeypatch.setenv("DTSEN_ID_KEY", KEY)
-    lake = Lake(spark, tmp_path / "lake")
-    runs: list[str] = []
+class Lab:
+    """A lake in which the stage runs release after release."""
 
-    def run(
-        rows: Iterable[dict[str, Any]],
-        labels: Iterable[tuple[str, str, str]] = (),
-        settings: Iterable[str] = (),
-    ) -> Linked:
-        release = f"2026Q{len(runs) + 1}.1"
+    def __init__(self, spark: SparkSession, root: Path) -> None:
+        self.spark = spark
+        self.root = root
+        self.lake = Lake(spark, root / "lake")
+        self.releases: list[str] = []
+
+    def run(self, rows: Iterable[dict[str, Any]], labels: Iterable[tuple[str, str, str]] = ()) -> Linked:
+        """Run the stage over rows of silver and publish: a second call is the next release."""
+        release = f"2026Q{len(self.releases) + 1}.1"
         job = Job(
-            spark=spark,
-            config=config.load(settings=list(settings)),
-            lake=lake,
-            landing=tmp_path,
+            spark=self.spark,
+            config=config.load(),
+            lake=self.lake,
+            landing=self.root,
             period=Period.parse(release[:6]),
             release_id=release,
-            previous_release=runs[-1] if runs else None,
+            previous_release=self.releases[-1] if self.releases else None,
             ledger=Ledger(release, release[:6], run_id="test"),
             outputs={},
         )
-        job.write(tables.PERSON_RECORD, frame(spark, rows))
+        job.write(tables.PERSON_RECORD, frame(self.spark, rows))
         label_rows = [(left, right, label, "somebody", None) for left, right, label in labels]
-        job.write(tables.LABEL_PAIR, spark.createDataFrame(label_rows, tables.LABEL_PAIR.schema))
+        job.write(tables.LABEL_PAIR, self.spark.createDataFrame(label_rows, tables.LABEL_PAIR.schema))
         linkage.run(job)
         for table in (tables.MEMBERSHIP, tables.CROSSWALK):
-            lake.write(table, job.read(table))
-        runs.append(release)
+            self.lake.write(table, job.read(table))
+        self.releases.append(release)
         return Linked(job)
 
-    return run
+
+@pytest.fixture(scope="package")
+def lab(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One lake for the package: its model is trained once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DTSEN_ID_KEY", KEY)
+        yield Lab(spark, tmp_path_factory.mktemp("linkage"))
