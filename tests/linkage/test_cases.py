@@ -36,7 +36,7 @@ def nation() -> list[dict[str, Any]]:
         record("dtks:wife", "NURUL AZIZAH", "1978-11-23", **UNIT, **WOMAN, nik=HEAD),
         record("dtks:child", "FAJAR HERMANSYAH", "2005-08-14", **UNIT, nik=HEAD),
         # No NIK, name spelt otherwise.
-        record("p3ke:wife", "NURUL ASIZAH", "1978-11-23", **HERE, **WOMAN),
+        record("p3ke:wife", "NURUL AZIZH", "1978-11-23", **HERE, **WOMAN),
         # Twins with neighbouring serials: one by NIK, both without one.
         record(f"dukcapil:{TWIN_A}", "HASAN MAULANA", "2012-02-17", **KK),
         record(f"dukcapil:{TWIN_B}", "HUSEIN MAULANA", "2012-02-17", **KK),
@@ -137,7 +137,7 @@ def test_the_nik_of_another_is_a_claim(linked: Linked) -> None:
 def test_every_record_is_one_person_and_says_why(linked: Linked) -> None:
     assert linked.rows.keys() == {row[c.RECORD_ID] for row in nation()}
     assert linked.reason("dukcapil:12345") == "REGISTRY"
-    assert linked.reason("dtks:kept_apart") == "LABEL_CANNOT_LINK"
+    assert linked.reason("dtks:kept_apart") == "ONLY_RECORD"
     assert linked.reason("dtks:unregistered") == "SCORE_GROUP"
     assert all(len(row[c.PERSON_ID]) == 25 for row in linked.rows.values())
 
