@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark.config import LinkageConfig
 from dtsen_spark.linkage import working as w
-from dtsen_spark.linkage.comparisons import BIRTH, NAME, RESIDENCE, Comparison
+from dtsen_spark.linkage.comparisons import BIRTH, HOUSEHOLD, NAME, Comparison
 from dtsen_spark.linkage.scoring import GAMMA
 
 _RUNNER_UP: Final = "runner_up"
@@ -164,7 +164,7 @@ def anchored(decided: DataFrame) -> DataFrame:
         F.col(w.LEFT).alias(w.NODE),
         F.col(w.RIGHT).alias(w.CLUSTER),
         c.MATCH_WEIGHT,
-        F.when(_top(RESIDENCE, 1), Reason.SCORE_HOUSEHOLD).otherwise(Reason.SCORE).alias(c.MATCH_REASON),
+        F.when(_top(HOUSEHOLD, 1), Reason.SCORE_HOUSEHOLD).otherwise(Reason.SCORE).alias(c.MATCH_REASON),
     )
 
 

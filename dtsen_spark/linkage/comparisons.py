@@ -118,12 +118,18 @@ MOTHER: Final = Comparison(
     ),
 )
 
-# Household and region in one: who lives together lives in one village, so two comparisons would count it twice.
-RESIDENCE: Final = Comparison(
-    "residence",
-    "household_kks_l is null and province_l is null or household_kks_r is null and province_r is null",
+_SAME_HOUSEHOLD = "arrays_overlap(household_kks_l, household_kks_r)"
+HOUSEHOLD: Final = Comparison(
+    "household",
+    "household_kks_l is null or household_kks_r is null",
+    (Level("same", _SAME_HOUSEHOLD), Level("other", "ELSE")),
+)
+
+# Who lives in one household lives in one village: where the household agrees, the region has nothing to add.
+REGION: Final = Comparison(
+    "region",
+    f"province_l is null or province_r is null or coalesce({_SAME_HOUSEHOLD}, false)",
     (
-        Level("same household", "arrays_overlap(household_kks_l, household_kks_r)"),
         Level("same village", "village_l = village_r"),
         Level("same kecamatan", "district_l = district_r"),
         Level("same kab/kota", "regency_l = regency_r"),
@@ -158,4 +164,4 @@ NIK: Final = Comparison(
     ),
 )
 
-COMPARISONS: Final = (NAME, BIRTH, SEX, MOTHER, RESIDENCE, NIK)
+COMPARISONS: Final = (NAME, BIRTH, SEX, MOTHER, HOUSEHOLD, REGION, NIK)

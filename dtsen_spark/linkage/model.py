@@ -151,7 +151,7 @@ def fitted(
         facts: What it was trained on.
 
     Returns:
-        The model; within a comparison m and u add up to 1 each (up to rounding) where they are counted.
+        The model; within a comparison u adds up to 1 (up to rounding) where it is counted, m to 1 at most.
     """
     comparisons = {one.name: _fit(one, matches.get(one.name, {}), randoms.get(one.name, {})) for one in COMPARISONS}
     return LinkageModel(round(prior, 15), comparisons, dict(facts))
@@ -162,16 +162,14 @@ def _fit(comparison: Comparison, matches: Mapping[int, int], randoms: Mapping[in
     seen_m = [matches.get(gamma, 0) for gamma in gammas]
     seen_u = [randoms.get(gamma, 0) for gamma in gammas]
     counted_m, counted_u = _shares(seen_m, _PSEUDO_MATCHES), _shares(seen_u, _PSEUDO_RANDOMS)
-    return tuple(
-        LevelWeights(
-            level.name,
-            counted_m[at] if level.m is None else level.m,
-            counted_u[at] if level.u is None else level.u,
-            seen_m[at],
-            seen_u[at],
-        )
-        for at, level in enumerate(comparison.levels)
-    )
+    fitted_levels = []
+    for at, level in enumerate(comparison.levels):
+        u = counted_u[at] if level.u is None else level.u
+        # A level that no match was seen on must not speak for a match, however rare it is among others.
+        m = counted_m[at] if seen_m[at] else min(counted_m[at], u)
+        m = m if level.m is None else level.m
+        fitted_levels.append(LevelWeights(level.name, m, u, seen_m[at], seen_u[at]))
+    return tuple(fitted_levels)
 
 
 def _shares(counts: Sequence[int], pseudo: float) -> list[float]:

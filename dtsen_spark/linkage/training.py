@@ -52,6 +52,9 @@ def train(
     sample = linked.where(_drawn(w.NODE, _MATCHES, counts["linked"]))
     # The NIK is what labels these pairs, so it must not be seen by the model.
     hidden = node_table.featured(sample, terms).withColumn(w.NIK_NUMBER, F.lit(None).cast("bigint"))
+    # Half of them without household, as the residue often is: what a region says where no household speaks.
+    alone = _bucket(w.NODE, 2) == 0
+    hidden = hidden.withColumn(w.HOUSEHOLD_KKS, F.when(~alone, F.col(w.HOUSEHOLD_KKS)))
     partners = sample.select(F.col(w.ANCHOR).alias(w.NODE)).distinct()
     drawn = anchors.where(_drawn(w.NODE, _ANCHORS, counts["anchors"])).select(w.NODE)
     # 1 : 1, an anchor has one row.

@@ -28,15 +28,15 @@ KEPT_APART, MUST_A, MUST_B = nik(21, "1971-10-03"), nik(22, "1969-01-19"), nik(2
 def nation() -> list[dict[str, Any]]:
     return [
         *crowd(600),
-        # The head's NIK for all members of a household.
+        # The head's NIK for all members of a household, one name misspelt.
         record(f"dukcapil:{HEAD}", "RUDI HERMANSYAH", "1975-04-09", **KK),
         record(f"dukcapil:{WIFE}", "NURUL AZIZAH", "1978-11-23", **KK, **WOMAN),
         record(f"dukcapil:{CHILD}", "FAJAR HERMANSYAH", "2005-08-14", **KK),
         record("dtks:head", "RUDI HERMANSYAH", "1975-04-09", **UNIT, nik=HEAD),
         record("dtks:wife", "NURUL AZIZAH", "1978-11-23", **UNIT, **WOMAN, nik=HEAD),
-        record("dtks:child", "FAJAR HERMANSYAH", "2005-08-14", **UNIT, nik=HEAD),
-        # No NIK, name spelt otherwise.
-        record("p3ke:wife", "NURUL AZIZH", "1978-11-23", **HERE, **WOMAN),
+        record("dtks:child", "FAJAR HERMANSYH", "2005-08-14", **UNIT, nik=HEAD),
+        # No NIK and no household.
+        record("p3ke:wife", "NURUL AZIZAH", "1978-11-23", **HERE, **WOMAN),
         # Twins with neighbouring serials: one by NIK, both without one.
         record(f"dukcapil:{TWIN_A}", "HASAN MAULANA", "2012-02-17", **KK),
         record(f"dukcapil:{TWIN_B}", "HUSEIN MAULANA", "2012-02-17", **KK),

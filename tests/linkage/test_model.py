@@ -27,6 +27,11 @@ def test_a_level_that_was_never_seen_is_rare_not_impossible() -> None:
     assert all(0 < one.u < 1 and 0 < one.m < 1 for levels in _fitted(5).comparisons.values() for one in levels)
 
 
+def test_a_level_that_no_match_was_seen_on_never_speaks_for_one() -> None:
+    found = models.fitted({"sex": {0: 20}}, {"sex": {0: 100_000}}, prior=1e-5, facts={}).comparisons["sex"]
+    assert found[0].weight == 0
+
+
 def test_registered_model_is_read_back(tmp_path: Path) -> None:
     made = _fitted(988)
     assert made.save(tmp_path) == _fitted(988).version != _fitted(987).version
