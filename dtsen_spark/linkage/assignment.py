@@ -270,11 +270,13 @@ def components(edges: DataFrame) -> DataFrame:
     Returns:
         One row for each node: ``node``, ``label_node``; equal labels within a component of small diameter.
     """
-    labels = edges.groupBy(w.NODE).agg(F.least(w.NODE, F.min("peer")).alias(_LABEL))
+    # Each node is its own peer as well, so that a round reads the labels once and the plan grows by one join a round.
+    itself = edges.select(w.NODE, F.col(w.NODE).alias("peer")).distinct()
+    around = edges.select(w.NODE, "peer").unionByName(itself)
+    labels = around.groupBy(w.NODE).agg(F.min("peer").alias(_LABEL))
     for _ in range(_ROUNDS - 1):
-        # n : 1, a peer has one label.
-        around = edges.join(labels.select(F.col(w.NODE).alias("peer"), _LABEL), "peer")
-        labels = around.select(w.NODE, _LABEL).unionByName(labels).groupBy(w.NODE).agg(F.min(_LABEL).alias(_LABEL))
+        of_peers = labels.select(F.col(w.NODE).alias("peer"), _LABEL)
+        labels = around.join(of_peers, "peer").groupBy(w.NODE).agg(F.min(_LABEL).alias(_LABEL))  # n : 1, one label each
     return labels
 
 

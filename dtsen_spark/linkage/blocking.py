@@ -1,6 +1,8 @@
 """Candidate pairs: several keys a record, each key's block capped, each pair once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -23,11 +25,11 @@ class Blocks:
     Attributes:
         pairs: One row for each pair: ``join_key_l`` (residue node), ``join_key_r`` (anchor or residue node),
             ``match_key`` (number of the first rule that proposed it, as text).
-        dropped: One row for each block that stayed too large after every refinement: ``rule``, ``lefts``, ``rights``.
+        dropped: Blocks that stayed too large after every refinement.
     """
 
     pairs: DataFrame
-    dropped: DataFrame
+    dropped: int
 
 
 def _swapped_date() -> Column:
@@ -86,7 +88,9 @@ def _keys(nodes: DataFrame, *, residue: bool) -> DataFrame:
     )
 
 
-def candidate_pairs(anchors: DataFrame, residue: DataFrame, max_block_pairs: int) -> Blocks:
+def candidate_pairs(
+    anchors: DataFrame, residue: DataFrame, max_block_pairs: int, keep: Callable[[str, DataFrame], DataFrame]
+) -> Blocks:
     """Propose pairs of residue × anchors and residue × residue; never two anchors.
 
     A key whose block holds more than ``max_block_pairs`` pairs is split by a further column, twice if need be, and
@@ -96,26 +100,26 @@ def candidate_pairs(anchors: DataFrame, residue: DataFrame, max_block_pairs: int
         anchors: Node table of the registry.
         residue: Node table of the residue.
         max_block_pairs: Largest block, as pairs.
+        keep: Stores a frame under a name and returns it: sizes of blocks are read by all that follows.
 
     Returns:
-        The pairs and the blocks given up; both lazy.
+        The pairs (lazy), and how many blocks were given up.
     """
     left = _keys(residue, residue=True)
     # The swapped-date rule is one-sided, so among the residue itself the straight keys are the right side.
     right = _keys(anchors, residue=False).unionByName(_keys(residue, residue=False))
-    found: DataFrame | None = None
-    for refine in (*_REFINE, None):
-        sizes = _sizes(left, right)
+    found: list[DataFrame] = []
+    for at, refine in enumerate((*_REFINE, None)):
+        sizes = keep(f"block_sizes_{at}", _sizes(left, right))
         # Each left node of the residue stands on the right as well: it does not pair with itself.
         fits = F.col(_LEFTS) * F.col(_RIGHTS) <= max_block_pairs
-        pairs = _pairs(left, right, sizes.where(fits))
-        found = pairs if found is None else found.unionByName(pairs)
+        found.append(_pairs(left, right, sizes.where(fits)))
         oversize = sizes.where(~fits)
-        if refine is None:
-            return Blocks(_each_once(found), oversize.select(_RULE, _LEFTS, _RIGHTS))
+        dropped = oversize.count()
+        if refine is None or not dropped:
+            break
         left, right = _refined(left, oversize, refine), _refined(right, oversize, refine)
-    message = "the last refinement returns"
-    raise AssertionError(message)
+    return Blocks(_each_once(reduce(DataFrame.unionByName, found)), dropped)
 
 
 def _sizes(left: DataFrame, right: DataFrame) -> DataFrame:

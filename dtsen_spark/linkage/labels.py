@@ -1,5 +1,6 @@
 """What people decided on pairs of records is obeyed; where it contradicts itself or an invariant, it is reported."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
@@ -58,7 +59,7 @@ def nodes_kept_apart(apart: DataFrame, salt: int) -> DataFrame:
     return apart.select(node(c.RECORD_ID_L).alias(w.LEFT), node(c.RECORD_ID_R).alias(w.RIGHT)).distinct()
 
 
-def obeyed(members: DataFrame, labels: DataFrame) -> DataFrame:
+def obeyed(members: DataFrame, labels: DataFrame, keep: Callable[[str, DataFrame], DataFrame]) -> DataFrame:
     """Merge and split clusters as people decided.
 
     Clusters that must be one are merged unless two of them hang on registry rows (I1, I2). Then, of two records that
@@ -67,11 +68,12 @@ def obeyed(members: DataFrame, labels: DataFrame) -> DataFrame:
     Args:
         members: One row for each record, with ``cluster_record`` and ``match_reason``.
         labels: ``silver/label_pair``; as few as people can decide on.
+        keep: Stores a frame under a name and returns it: the pairs to merge are read in every round.
 
     Returns:
         The same rows.
     """
-    return _split(_merged(members, labels), labels)
+    return _split(_merged(members, labels, keep), labels)
 
 
 def contradictions(members: DataFrame, labels: DataFrame) -> DataFrame:
@@ -98,15 +100,15 @@ def _with_clusters(members: DataFrame, labels: DataFrame) -> DataFrame:
     return side(c.RECORD_ID_R, "right_cluster").join(F.broadcast(left), c.RECORD_ID_R)
 
 
-def _merged(members: DataFrame, labels: DataFrame) -> DataFrame:
+def _merged(members: DataFrame, labels: DataFrame, keep: Callable[[str, DataFrame], DataFrame]) -> DataFrame:
     must = labels.where(F.col(c.LABEL) == Label.MUST_LINK)
-    pairs = _with_clusters(members, must).where("left_cluster <> right_cluster")
+    pairs = keep("must_link", _with_clusters(members, must).where("left_cluster <> right_cluster"))
     edges = (
         pairs.select(F.col("left_cluster").alias(w.NODE), F.col("right_cluster").alias(_PEER))
         .unionByName(pairs.select(F.col("right_cluster").alias(w.NODE), F.col("left_cluster").alias(_PEER)))
         .distinct()
     )
-    groups = components(edges)
+    groups = keep("must_link_groups", components(edges))
     # The registry row names the merged cluster, else its least record.
     named = (
         groups.groupBy(_GROUP)

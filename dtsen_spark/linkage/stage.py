@@ -202,9 +202,9 @@ def _link(job: Job, prepared: Prepared, model: LinkageModel, scratch: _Scratch) 
     heads = prepared.residue.where(F.col(c.MATCH_REASON).isNull()).withColumn(w.INACTIVE, F.lit(False))
     residue_nodes = scratch.keep("residue_nodes", nodes.featured(nodes.with_household(heads, prepared.units), listed))
     anchor_nodes = scratch.keep("anchor_nodes", nodes.featured(prepared.anchors, listed))
-    blocks = blocking.candidate_pairs(anchor_nodes, residue_nodes, limits.max_block_pairs)
+    blocks = blocking.candidate_pairs(anchor_nodes, residue_nodes, limits.max_block_pairs, scratch.keep)
     pairs = scratch.keep("pairs", blocks.pairs)
-    job.ledger.metric(STAGE, "blocks_dropped", blocks.dropped.count(), severity="info")
+    job.ledger.metric(STAGE, "blocks_dropped", blocks.dropped)
     job.ledger.metric(STAGE, "candidate_pairs", pairs.count())
 
     everyone = residue_nodes.unionByName(anchor_nodes)
@@ -268,10 +268,10 @@ def _members(job: Job, prepared: Prepared, links: DataFrame, scratch: _Scratch) 
     named = residue.join(least, w.CLUSTER, "left").withColumn(
         w.CLUSTER_RECORD, F.coalesce("least", _registry_record(w.CLUSTER))
     )
-    members = registry.unionByName(collapsed).unionByName(named.select(*registry.columns))
-    if not prepared.labels.isEmpty():
-        members = labels.obeyed(members, prepared.labels)
-    return scratch.keep("members", members)
+    members = scratch.keep("members", registry.unionByName(collapsed).unionByName(named.select(*registry.columns)))
+    if prepared.labels.isEmpty():
+        return members
+    return scratch.keep("members_by_label", labels.obeyed(members, prepared.labels, scratch.keep))
 
 
 def _write(job: Job, prepared: Prepared, members: DataFrame, decisions: Decisions, model: LinkageModel) -> None:

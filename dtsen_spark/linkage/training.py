@@ -14,9 +14,9 @@ from dtsen_spark.linkage.comparisons import COMPARISONS
 from dtsen_spark.linkage.model import LinkageModel, fitted, untrained
 from dtsen_spark.linkage.terms import UNLISTED
 
-_MATCHES: Final = 40_000  # linked records that are drawn
+_MATCHES: Final = 20_000  # linked records that are drawn
 _ANCHORS: Final = 20_000  # registry rows that are drawn for pairs of different persons
-_RANDOM_PAIRS: Final = 1_500_000
+_RANDOM_PAIRS: Final = 500_000
 _DRAWS: Final = 1_000_000_007
 _IS_MATCH: Final = "match"
 _IS_RANDOM: Final = "random"
