@@ -71,6 +71,9 @@ class LinkageConfig(_Section):
 
     model: str = Field(description="Registered linkage model to use: a version, or 'latest'.")
     match_weight: float = Field(description="Least match weight of a link, bits.")
+    household_weight: float = Field(
+        description="Least match weight of a link inside the household that housemates were linked to, bits."
+    )
     margin: float = Field(ge=0, description="Least lead over the second-best anchor, bits.")
     review_weight: float = Field(description="Pairs from this weight up to match_weight go to the review queue, bits.")
     max_block_pairs: int = Field(ge=1, description="Largest block, as pairs; larger keys are refined or dropped.")

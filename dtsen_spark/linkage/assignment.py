@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark.config import LinkageConfig
 from dtsen_spark.linkage import working as w
-from dtsen_spark.linkage.comparisons import BIRTH, HOUSEHOLD, NAME, Comparison
+from dtsen_spark.linkage.comparisons import BIRTH, HOUSEHOLD, NAME, SEX, Comparison
 from dtsen_spark.linkage.scoring import GAMMA
 
 _RUNNER_UP: Final = "runner_up"
@@ -70,6 +70,11 @@ def _top(comparison: Comparison, levels: int) -> Column:
 _SAME_NAME_LEVELS: Final = sum(level.name.startswith("same") for level in NAME.levels)
 
 
+def _same_name_and_date() -> Column:
+    """Say whether a pair agrees on name and date so far that one unit listed one person twice."""
+    return _top(NAME, _SAME_NAME_LEVELS) & _top(BIRTH, 2)
+
+
 def allowed(scored: DataFrame, nodes: Nodes) -> DataFrame:
     """Drop the pairs that people kept apart.
 
@@ -91,7 +96,7 @@ def best_anchors(scored: DataFrame, nodes: Nodes, config: LinkageConfig) -> Data
     one that is out of use is ranked a margin lower.
 
     Args:
-        scored: Allowed pairs from ``review_weight`` up.
+        scored: Allowed pairs.
         nodes: Facts on nodes.
         config: Thresholds.
 
@@ -99,8 +104,10 @@ def best_anchors(scored: DataFrame, nodes: Nodes, config: LinkageConfig) -> Data
         One row for each residue node with a candidate: the pair of its best anchor, ``runner_up`` (bits of the second
         anchor, null where there is none) and ``state``.
     """
+    # A runner-up may lie a margin below the least weight that anything is decided on.
+    least = min(config.review_weight, config.household_weight) - config.margin
     edges = (
-        scored.where(F.col(w.RIGHT) > 0)
+        scored.where((F.col(w.RIGHT) > 0) & (F.col(c.MATCH_WEIGHT) >= least))
         # n : 1, a node has one row.
         .join(nodes.residue.select(F.col(w.NODE).alias(w.LEFT), w.UNIT), w.LEFT)
         # n : 1, a registry row is inactive once.
@@ -110,8 +117,7 @@ def best_anchors(scored: DataFrame, nodes: Nodes, config: LinkageConfig) -> Data
         # n : 1, an anchor has a unit once.
         .join(_taken(nodes.linked_units), [w.RIGHT, w.UNIT], "left")
     )
-    twice = _top(NAME, _SAME_NAME_LEVELS) & _top(BIRTH, 2)
-    open_edges = edges.where(F.col("taken").isNull() | twice)
+    open_edges = edges.where(F.col("taken").isNull() | _same_name_and_date())
     rank = F.struct(
         (F.col(c.MATCH_WEIGHT) - F.coalesce("handicap", F.lit(0.0))).alias("rank"),
         F.col(w.RIGHT),
@@ -129,9 +135,16 @@ def best_anchors(scored: DataFrame, nodes: Nodes, config: LinkageConfig) -> Data
         F.get("best", F.lit(1))["rank"].alias(_RUNNER_UP),
     ).select(w.LEFT, w.UNIT, "first.*", _RUNNER_UP)
     clear = F.col(_RUNNER_UP).isNull() | (F.col("rank") - F.col(_RUNNER_UP) >= config.margin)
-    strong = F.col(c.MATCH_WEIGHT) >= config.match_weight
+    # Inside the family card of its housemates a record has few candidates: full date and sex are enough there.
+    at_home = _top(HOUSEHOLD, 1) & _top(BIRTH, 1) & _top(SEX, 1) & (F.col(c.MATCH_WEIGHT) >= config.household_weight)
+    strong = (F.col(c.MATCH_WEIGHT) >= config.match_weight) | at_home
     state = F.when(strong & clear, State.LINKED).when(strong, State.AMBIGUOUS).otherwise(State.BELOW_THRESHOLD)
-    return _one_of_a_unit(decided.withColumn(c.STATE, state)).drop("rank")
+    return (
+        decided.withColumn(c.STATE, state)
+        .where((F.col(c.STATE) != State.BELOW_THRESHOLD) | (F.col(c.MATCH_WEIGHT) >= config.review_weight))
+        .transform(_one_of_a_unit)
+        .drop("rank")
+    )
 
 
 def _taken(linked_units: DataFrame) -> DataFrame:
@@ -147,7 +160,7 @@ def _one_of_a_unit(decided: DataFrame) -> DataFrame:
     )
     # n : 1, an anchor has one winner in a unit.
     joined = decided.join(winner, [w.RIGHT, w.UNIT], "left")
-    lost = (F.col(c.STATE) == State.LINKED) & (F.col("winner") != F.col(w.LEFT))
+    lost = (F.col(c.STATE) == State.LINKED) & (F.col("winner") != F.col(w.LEFT)) & ~_same_name_and_date()
     return joined.withColumn(c.STATE, F.when(lost, State.UNIT_TAKEN).otherwise(F.col(c.STATE))).drop("winner")
 
 

@@ -46,6 +46,8 @@ _CONTAINED = f"size({_SHARED}) > 0 and size({_SHARED}) = least(size(tokens_l), s
 _RARITY = f"left(array_max({_SHARED}), 1)"
 _SAME_NAME = "name_sorted_l = name_sorted_r"
 _SIMILAR = "jaro_winkler(name_sorted_l, name_sorted_r)"
+# One edit in eight letters: the jar's Jaro-Winkler falls to 0.88 over one replaced letter inside a long name.
+_FEW_EDITS = "levenshtein(name_sorted_l, name_sorted_r) * 8 <= least(length(name_sorted_l), length(name_sorted_r))"
 
 NAME: Final = Comparison(
     "name",
@@ -56,13 +58,18 @@ NAME: Final = Comparison(
         Level("same, below 1 in 1 000", f"{_SAME_NAME} and name_class_l = 2"),
         Level("same, common", _SAME_NAME),
         Level("same letters without spaces", "compact_l = compact_r"),
-        Level("similar", f"{_SIMILAR} >= 0.95"),
+        Level("similar", f"{_SIMILAR} >= 0.95 or {_FEW_EDITS}"),
         Level("contained, rare token", f"{_CONTAINED} and {_RARITY} = '4'"),
         Level("contained, token below 1 in 10 000", f"{_CONTAINED} and {_RARITY} = '3'"),
         Level("contained, token below 1 in 1 000", f"{_CONTAINED} and {_RARITY} = '2'"),
         Level("contained, common token", _CONTAINED),
         Level("shared rare token", f"size({_SHARED}) > 0 and {_RARITY} = '4'"),
         Level("shared token below 1 in 1 000", f"size({_SHARED}) > 0 and {_RARITY} >= '2'"),
+        Level(
+            "letters of one within the other",
+            "length(compact_l) >= 4 and length(compact_r) >= 4 "
+            "and (contains(compact_l, compact_r) or contains(compact_r, compact_l))",
+        ),
         Level("somewhat similar", f"{_SIMILAR} >= 0.88 or jaro_winkler(compact_l, compact_r) >= 0.92"),
         Level("shared common token", f"size({_SHARED}) > 0"),
         Level("sounds alike", "name_phonetic_l = name_phonetic_r"),

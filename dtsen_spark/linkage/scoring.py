@@ -58,18 +58,18 @@ class _LazyApi(SparkAPI):
         )
 
 
-def score(nodes: DataFrame, pairs: DataFrame, model: LinkageModel, threshold: float | None = None) -> DataFrame:
+def score(nodes: DataFrame, pairs: DataFrame, model: LinkageModel) -> DataFrame:
     """Score pairs of nodes.
 
     Args:
         nodes: Node table: one row for each node.
         pairs: ``join_key_l``, ``join_key_r``, ``match_key``: one row for each pair.
         model: The model.
-        threshold: Least match weight that is kept, bits; None = all.
 
     Returns:
-        One row for each kept pair: the two nodes, ``match_key``, ``match_weight`` (bits, prior included, four
-        digits) and ``gamma_<comparison>``. Lazy: the caller stores what it reads twice.
+        One row for each pair: the two nodes, ``match_key``, ``match_weight`` (bits, prior included, four
+        digits) and ``gamma_<comparison>``. Lazy; store it before it is filtered: a condition on the weight would be
+        pushed below the comparisons, and each of them evaluated once more for each of its levels.
     """
     open_api: Callable[..., SparkAPI] = _LazyApi
     api = open_api(spark_session=nodes.sparkSession, register_udfs_automatically=False)
@@ -78,9 +78,7 @@ def score(nodes: DataFrame, pairs: DataFrame, model: LinkageModel, threshold: fl
     linker = Linker([api.register(nodes, dataset_display_name=f"nodes_{token}")], splink_settings(model, w.NODE))
     blocked = api.register(pairs, dataset_display_name=f"pairs_{token}")
     linker.table_management.register_blocked_pairs_for_predict(blocked)
-    scored: DataFrame = linker.inference.predict(
-        threshold_match_weight=threshold, warning_mode="never"
-    ).as_spark_dataframe()
+    scored: DataFrame = linker.inference.predict(warning_mode="never").as_spark_dataframe()
     return scored
 
 

@@ -208,7 +208,7 @@ def _link(job: Job, prepared: Prepared, model: LinkageModel, scratch: _Scratch) 
     job.ledger.metric(STAGE, "candidate_pairs", pairs.count())
 
     everyone = residue_nodes.unionByName(anchor_nodes)
-    scored = scratch.keep("scored", scoring.score(everyone, pairs, model, threshold=limits.review_weight))
+    scored = scratch.keep("scored", scoring.score(everyone, pairs, model))
     facts = assignment.Nodes(
         residue=residue_nodes.select(w.NODE, w.UNIT, c.SOURCE, c.SEX, c.BIRTH_YEAR),
         inactive=anchor_nodes.where(w.INACTIVE).select(w.NODE),
