@@ -69,7 +69,7 @@ def erring(records: DataFrame, source: str, rates: SourceRates, draws: Draws, as
     return (
         records.withColumns(drawn)
         .withColumns(written)
-        .withColumn(MODES, F.array_join(F.array_sort(F.array_compact(modes)), ","))
+        .withColumn(MODES, F.array_join(F.sort_array(modes), ","))
         .drop("more_modes", *drawn)
     )
 

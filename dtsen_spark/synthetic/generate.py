@@ -26,8 +26,9 @@ from dtsen_spark.synthetic.sources import dtks, dukcapil, p3ke, regsosek
 from dtsen_spark.synthetic.writing import keep_records, write_delivery, write_truth
 
 # Raise it when the same arguments give other rows.
-VERSION: Final = 1
+VERSION: Final = 2
 _RECORD: Final = "_nation.json"
+_UNFINISHED: Final = "_nation.part"
 _OURS: Final = ("landing", "truth", "_scratch")
 # Small tables leave cores idle, so several are written at a time.
 _AT_ONCE: Final = 3
@@ -77,6 +78,8 @@ def generate(spark: SparkSession, config: Config, *, persons: int, seed: int, ou
     }
     if (known := _standing(out, arguments)) is not None:
         return Summary(known, made=False)
+    # Says that what stands here is ours to make anew, should this run be interrupted.
+    (out / _UNFINISHED).touch()
     for name in _OURS:
         shutil.rmtree(out / name, ignore_errors=True)
     world = make_world(spark, rates, persons=persons, seed=seed, today=today, scratch=out / "_scratch")
@@ -93,6 +96,7 @@ def generate(spark: SparkSession, config: Config, *, persons: int, seed: int, ou
     shutil.rmtree(out / "_scratch")
     rows |= {"persons": persons, "families": world.count}
     (out / _RECORD).write_text(json.dumps({**arguments, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    (out / _UNFINISHED).unlink()
     return Summary(rows, made=True)
 
 
@@ -110,7 +114,8 @@ def _standing(out: Path, arguments: dict[str, Any]) -> dict[str, int] | None:
     if out.exists() and not out.is_dir():
         message = f"{out}: is a file; --out must name a folder"
         raise UsageError(message)
-    foreign = [path.name for path in out.glob("*") if path.name not in _OURS and not path.name.startswith(".")]
+    ours = {*_OURS, _UNFINISHED} if (out / _UNFINISHED).exists() else set()
+    foreign = [path for path in out.glob("*") if path.name not in ours and not path.name.startswith(".")]
     if foreign:
         message = f"{out}: holds {len(foreign)} other files or folders; name an empty or new folder as --out"
         raise UsageError(message)

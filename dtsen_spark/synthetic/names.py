@@ -104,7 +104,7 @@ class Names:
         )
         given = drawn(self._given, column, "given", key)
         full = F.array(prefix, order, given, second, third, clan)
-        words = F.array_distinct(F.array_compact(full))
+        words = F.array_distinct(full)
         return F.when(one_word & order.isNull() & clan.isNull(), given).otherwise(F.array_join(words, " "))
 
 

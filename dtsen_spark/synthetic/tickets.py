@@ -1,6 +1,6 @@
 """Objections and proposals with their events, and a few pairs of records that people decided on."""
 
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -35,8 +35,8 @@ def deliver(world: World) -> list[Delivery]:
 
 
 def _moment(world: World, days_ago: Column) -> Column:
-    start = F.lit(datetime.combine(world.today, time(9)))
-    return F.timestamp_seconds(F.unix_timestamp(start) - days_ago * 86_400)
+    start = int(datetime.combine(world.today, time(9), UTC).timestamp())
+    return F.timestamp_seconds(F.lit(start) - days_ago * 86_400)
 
 
 def _iso(moment: Column) -> Column:

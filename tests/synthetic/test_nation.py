@@ -23,6 +23,8 @@ from dtsen_spark.tables import LANDING
 
 PERSONS = 1_500
 SETTINGS = config.load(settings=["generate.rows_per_file=700"])
+SHUFFLES = "spark.sql.shuffle.partitions"
+MERGES = "spark.sql.adaptive.coalescePartitions.enabled"
 # Written by others, later: answers to a hand-over and field checks.
 ANSWERS = {"program/tanggapan", "verifikasi/hasil"}
 
@@ -121,6 +123,14 @@ def test_the_same_nation_is_left_and_another_refused(spark: SparkSession, nation
         generate(spark, SETTINGS, persons=PERSONS, seed=8, out=tmp_path, profile="documented")
 
 
+def test_deliveries_of_others_are_not_replaced(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "landing").mkdir()
+
+    with pytest.raises(UsageError, match="1 other"):
+        generate(spark, SETTINGS, persons=PERSONS, seed=7, out=tmp_path, profile="documented")
+    assert (tmp_path / "landing").is_dir()
+
+
 def test_a_clean_nation_is_told_without_error(spark: SparkSession, tmp_path: Path) -> None:
     world = make_world(
         spark, load_profile("clean"), persons=305, seed=3, today=first_day("2026Q1"), scratch=tmp_path / "clean"
@@ -133,15 +143,18 @@ def test_a_clean_nation_is_told_without_error(spark: SparkSession, tmp_path: Pat
 
 def test_rows_do_not_depend_on_partitions(spark: SparkSession, tmp_path: Path) -> None:
     digests = set()
-    before = spark.conf.get("spark.sql.shuffle.partitions")
+    before = {name: str(spark.conf.get(name)) for name in (SHUFFLES, MERGES)}
+    # Else small partitions are merged, and both runs have one.
+    spark.conf.set(MERGES, "false")
     for partitions in ("2", "7"):
-        spark.conf.set("spark.sql.shuffle.partitions", partitions)
+        spark.conf.set(SHUFFLES, partitions)
         scratch = tmp_path / partitions
         world = make_world(
             spark, load_profile("documented"), persons=610, seed=5, today=first_day("2026Q1"), scratch=scratch
         )
         hashed = world.persons.select(F.xxhash64(*sorted(world.persons.columns)).cast("decimal(38,0)").alias("hash"))
         digests.add(hashed.agg(F.sum("hash")).first())
-    spark.conf.set("spark.sql.shuffle.partitions", str(before))
+    for name, value in before.items():
+        spark.conf.set(name, value)
 
     assert len(digests) == 1
