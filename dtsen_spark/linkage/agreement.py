@@ -85,7 +85,7 @@ def rule(prefix: str) -> Column:
         # A wrong sex is a slip of the form where name and full date agree.
         .when(spelt_alike & same_date, NIK_NAME_BIRTH)
         .when(same_date & same(c.SEX) & (~heaped | (shared > 0) | mother_agrees), NIK_BIRTH)
-        .when(same_name & sex_allows & (F.size(tokens) > 1), NIK_NAME)
+        .when(same_name & (F.size(tokens) > 1), NIK_NAME)
         .when(same(w.KK_NUMBER) & same(c.BIRTH_YEAR) & same(c.SEX), NIK_KK_YEAR)
         # A nickname beside a slip in the year: that a borrower shares day, month and sex is one in some thousands.
         .when(same_day & ~heaped & same(c.SEX) & (F.abs(year - other_year) <= _YEARS_OF_A_SLIP), NIK_DAY)
