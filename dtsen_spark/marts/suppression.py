@@ -25,7 +25,8 @@ def suppressed(counts: Mapping[Any, int], totals: Iterable[Sequence[Hashable]], 
         Primary and secondary cells.
     """
     out = {cell for cell, count in counts.items() if 0 < count < small_cell}
-    groups = [tuple(cell for cell in group if cell in counts) for group in totals]
+    # Each cover changes which groups are open, so the order of work decides: cells come from Spark in any order.
+    groups = sorted((tuple(sorted((cell for cell in group if cell in counts), key=str)) for group in totals), key=str)
     of_cell: dict[Hashable, list[int]] = defaultdict(list)
     for number, group in enumerate(groups):
         for cell in group:

@@ -1,5 +1,7 @@
 """Nobody can be found by counting, not even by subtraction."""
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,3 +49,19 @@ def test_no_row_or_column_gives_a_small_number_away(grid: list[list[int]]) -> No
         if hidden and len(hidden) < len(group):
             assert len(hidden) > 1
             assert sum(counts[cell] for cell in hidden) >= SMALL
+
+
+@given(GRID, st.randoms(use_true_random=False))
+def test_the_order_of_cells_and_totals_does_not_matter(grid: list[list[int]], chance: Random) -> None:
+    counts = {(i, j): n for i, row in enumerate(grid) for j, n in enumerate(row)}
+    rows = [[(i, j) for j in range(len(grid[0]))] for i in range(len(grid))]
+    columns = [[(i, j) for i in range(len(grid))] for j in range(len(grid[0]))]
+    cells, totals = list(counts), rows + columns
+    first = suppressed(counts, totals, SMALL)
+
+    chance.shuffle(cells)
+    chance.shuffle(totals)
+    for total in totals:
+        chance.shuffle(total)
+
+    assert suppressed({cell: counts[cell] for cell in cells}, totals, SMALL) == first
