@@ -12,9 +12,9 @@ import structlog
 import typer
 from rich.console import Console
 
+from dtsen_spark import bench, evaluation, linkage, pipeline, session, summary, synthetic, welfare
 from dtsen_spark import config as configuration
 from dtsen_spark import dictionary as data_dictionary
-from dtsen_spark import evaluation, linkage, pipeline, session, summary, synthetic, welfare
 from dtsen_spark import lake as lakes
 from dtsen_spark.config import Config
 from dtsen_spark.errors import DtsenError, ExitCode, UsageError
@@ -29,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(bench.app, name="bench")
 console = Console(stderr=True, soft_wrap=True, highlight=False)
 # A file or pipe gets whole lines: tables must not be cut to the width of a terminal that is not there.
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)

@@ -1,0 +1,47 @@
+"""``dtsen bench``: one command for each benchmark; without a name, all of them with their defaults."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dtsen_spark import config as configuration
+from dtsen_spark.bench import stages
+from dtsen_spark.bench.nation import workspace
+from dtsen_spark.bench.ratios import Verdict
+from dtsen_spark.errors import ExitCode
+
+app = typer.Typer(help="Benchmarks as ratios in one run; exit 1 where a gate is missed.", invoke_without_command=True)
+out = Console(soft_wrap=True, highlight=False)
+
+PersonsOption = Annotated[int, typer.Option("--persons", min=1000, help="Persons of the nation that is measured.")]
+RoundsOption = Annotated[int, typer.Option("--rounds", min=1, help="Timed rounds of each candidate.")]
+FolderOption = Annotated[
+    Path | None, typer.Option("--folder", help="Where nations and lakes are kept for the next time; default: nowhere.")
+]
+
+
+@app.callback()
+def bench(context: typer.Context) -> None:
+    """Run every benchmark with its defaults, where none is named."""
+    if context.invoked_subcommand is None:
+        for command in app.registered_commands:
+            if command.callback is not None:
+                context.invoke(command.callback)
+
+
+@app.command("stages")
+def bench_stages(
+    persons: PersonsOption = 20_000,
+    times: Annotated[int, typer.Option("--times", min=2, help="How much larger the second nation is.")] = 5,
+    folder: FolderOption = None,
+) -> None:
+    """Time every stage at two sizes: what one more record costs against the average record of the smaller."""
+    with workspace(folder) as root:
+        _conclude(stages.measure(out, configuration.load(), root, persons, times))
+
+
+def _conclude(verdicts: list[Verdict]) -> None:
+    if not all(verdict.passed for verdict in verdicts):
+        raise typer.Exit(ExitCode.OTHER)

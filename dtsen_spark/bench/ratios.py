@@ -1,0 +1,162 @@
+"""Paired timings: candidates take turns in one run, so that a noisy machine troubles all of them alike."""
+
+import statistics
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+_SAMPLE_SECONDS: Final = 0.25
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to do the work that is compared.
+
+    Attributes:
+        name: What it is, for people.
+        run: Does the work once, completely.
+    """
+
+    name: str
+    run: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a ratio should be at most.
+
+    Attributes:
+        candidate: Name of the candidate that is judged.
+        base: Name of the candidate that it is divided by.
+        gate: Largest ratio that is accepted.
+        goal: Largest ratio that is hoped for, if that is less.
+    """
+
+    candidate: str
+    base: str
+    gate: float
+    goal: float | None = None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Rounds of one candidate.
+
+    Attributes:
+        name: The candidate.
+        seconds: Seconds of each round.
+        peak_bytes: Largest resident memory of the process tree while it ran.
+    """
+
+    name: str
+    seconds: tuple[float, ...]
+    peak_bytes: int
+
+    @property
+    def median(self) -> float:
+        """Median of its rounds, seconds."""
+        return statistics.median(self.seconds)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A ratio against its bound: the median over rounds of one candidate's seconds by another's."""
+
+    bound: Bound
+    ratio: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate holds."""
+        return self.ratio <= self.bound.gate
+
+
+class PeakMemory:
+    """Context that samples the resident memory of this process and all its children."""
+
+    def __enter__(self) -> "PeakMemory":
+        self.peak_bytes = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        me = psutil.Process()
+        while True:
+            total = 0
+            for process in (me, *me.children(recursive=True)):
+                try:
+                    total += process.memory_info().rss
+                except psutil.Error:  # it ended between the listing and the look
+                    continue
+            self.peak_bytes = max(self.peak_bytes, total)
+            if self._stop.wait(_SAMPLE_SECONDS):
+                return
+
+
+def compare(candidates: Sequence[Candidate], rounds: int, *, warm_up: bool = True) -> dict[str, Timing]:
+    """Time candidates in turns; the order rotates, so that none always runs first.
+
+    Args:
+        candidates: What is compared.
+        rounds: Timed rounds of each.
+        warm_up: Run each once before, untimed: compilation is not what is compared.
+
+    Returns:
+        The timings by name.
+    """
+    if warm_up:
+        for one in candidates:
+            one.run()
+    seconds: dict[str, list[float]] = {one.name: [] for one in candidates}
+    peaks = dict.fromkeys(seconds, 0)
+    for number in range(rounds):
+        turn = number % len(candidates)
+        for one in (*candidates[turn:], *candidates[:turn]):
+            with PeakMemory() as memory:
+                began = time.perf_counter()
+                one.run()
+                seconds[one.name].append(time.perf_counter() - began)
+            peaks[one.name] = max(peaks[one.name], memory.peak_bytes)
+    return {name: Timing(name, tuple(times), peaks[name]) for name, times in seconds.items()}
+
+
+def judge(timings: dict[str, Timing], bounds: Sequence[Bound]) -> list[Verdict]:
+    """Return the ratio of each bound: the median of the ratios of the rounds, which were paired."""
+    verdicts = []
+    for bound in bounds:
+        pairs = zip(timings[bound.candidate].seconds, timings[bound.base].seconds, strict=True)
+        verdicts.append(Verdict(bound, statistics.median(mine / other for mine, other in pairs)))
+    return verdicts
+
+
+def print_comparison(out: Console, title: str, timings: dict[str, Timing], verdicts: Sequence[Verdict]) -> None:
+    """Print seconds and memory of each candidate, then each ratio with its gate and goal."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("candidate", "median s", "least s", "most s", "rounds", "peak GiB"):
+        table.add_column(heading, justify="left" if heading == "candidate" else "right")
+    for one in timings.values():
+        span = (f"{value:.2f}" for value in (one.median, min(one.seconds), max(one.seconds)))
+        table.add_row(one.name, *span, str(len(one.seconds)), f"{one.peak_bytes / 2**30:.2f}")
+    out.print(table)
+    for verdict in verdicts:
+        bound = verdict.bound
+        goal = "" if bound.goal is None else f", goal {bound.goal:g}"
+        word = "holds" if verdict.passed else "MISSED"
+        out.print(
+            f"{bound.candidate} / {bound.base} = {verdict.ratio:.2f}   gate {bound.gate:g}{goal}: {word}", markup=False
+        )
