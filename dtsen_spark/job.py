@@ -1,7 +1,8 @@
 """What a stage gets: the session, the lake with its build, the configuration, the ledger."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -77,6 +78,7 @@ class Job:
         previous_release: Last published release, if any.
         ledger: Accounts and figures of this run.
         outputs: What the stage wrote so far, by table path; the pipeline keeps it with the stage.
+        published_versions: Delta version of each table of the last published release, by path, as the registry says.
     """
 
     spark: SparkSession
@@ -88,6 +90,7 @@ class Job:
     previous_release: str | None
     ledger: Ledger
     outputs: dict[str, Written]
+    published_versions: Mapping[str, int] = field(default_factory=dict)
 
     def read(self, table: TableContract) -> DataFrame:
         """Read a table of the build."""
@@ -98,10 +101,18 @@ class Job:
         return self.lake.exists(table, build=self.release_id)
 
     def published(self, table: TableContract) -> DataFrame | None:
-        """Read a table of the last published release; None where nothing was published."""
-        if self.previous_release is None or not self.lake.exists(table):
-            return None
-        return self.lake.read(table)
+        """Read a table of the last published release, as that release left it.
+
+        The newest Delta version may be that of a publication which died half way: only what the registry names counts.
+
+        Args:
+            table: The contract.
+
+        Returns:
+            The table's rows, of earlier periods as well where it is sliced; None where that release has no such table.
+        """
+        version = self.published_versions.get(table.path)
+        return None if version is None else self.lake.read(table, version=version)
 
     def write(self, table: TableContract, df: DataFrame) -> Written:
         """Write a table of the build; a published table gets its period and release id here.

@@ -141,6 +141,23 @@ class Lake:
             raise LakeError(message)
         return table.conform(reader.load(str(path)))
 
+    def create_view(self, name: str, table: TableContract, version: int) -> None:
+        """Make or replace a view in the session's catalog that shows a published table at one Delta version.
+
+        Args:
+            name: Schema and name of the view.
+            table: The contract; its columns' meanings become the view's comments.
+            version: Delta version.
+        """
+        comments = ", ".join(
+            f"`{field.name}` COMMENT '{_quoted(field.metadata['comment'])}'" for field in table.schema.fields
+        )
+        columns = ", ".join(f"`{column}`" for column in table.columns)
+        self.spark.sql(
+            f"CREATE OR REPLACE VIEW {name} ({comments}) COMMENT '{_quoted(table.one_row_is)}' "
+            f"AS SELECT {columns} FROM delta.`{self.path(table)}` VERSION AS OF {version}"
+        )
+
     def empty(self, table: TableContract) -> DataFrame:
         """Return a frame of no rows under a contract."""
         return self.spark.createDataFrame([], table.schema)
@@ -250,3 +267,7 @@ class Lake:
         except TableNotFoundError as error:
             message = f"{path}: not a readable Delta table"
             raise LakeError(message) from error
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")

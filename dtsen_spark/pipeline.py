@@ -222,6 +222,7 @@ def run(request: RunRequest, config: Config, progress: Callable[[StageReport], N
             previous_release=registry.current(),
             ledger=Ledger(release_id, period.text, run_id=uuid4().hex),
             outputs={},
+            published_versions=registry.published_versions(),
         )
         wanted = fingerprints(config, plan, period, job.previous_release)
         reports = _run_stages(job, stages, wanted, progress)
@@ -361,8 +362,19 @@ def job_of_build(store: Lake, config: Config) -> Job:
     release_id = newest_build(store)
     period = Period.parse(release_id.rsplit(".", 1)[0])
     ledger = Ledger(release_id, period.text, run_id=uuid4().hex)
-    previous = Registry(store).current()
-    return Job(store.spark, config, store, store.root, period, release_id, previous, ledger, {})
+    registry = Registry(store)
+    return Job(
+        spark=store.spark,
+        config=config,
+        lake=store,
+        landing=store.root,
+        period=period,
+        release_id=release_id,
+        previous_release=registry.current(),
+        ledger=ledger,
+        outputs={},
+        published_versions=registry.published_versions(),
+    )
 
 
 def _conclude(job: Job, registry: Registry, request: RunRequest, reports: tuple[StageReport, ...]) -> Outcome:

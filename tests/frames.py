@@ -26,8 +26,9 @@ def build_job(spark: SparkSession, root: Path, given: Given, published: Given | 
     release = f"{period}.1"
     for table, rows in given.items():
         lake.write(table, frame(spark, table, rows), build=release)
-    for table, rows in (published or {}).items():
-        lake.write(table, frame(spark, table, rows))
+    versions = {
+        table.path: lake.write(table, frame(spark, table, rows)).version for table, rows in (published or {}).items()
+    }
     return Job(
         spark=spark,
         config=config.load(),
@@ -38,4 +39,5 @@ def build_job(spark: SparkSession, root: Path, given: Given, published: Given | 
         previous_release="2025Q4.1" if published else None,
         ledger=Ledger(release, period, run_id="test"),
         outputs={},
+        published_versions=versions,
     )

@@ -133,6 +133,14 @@ class Registry:
                 current = {path: one.version for path, one in _parse_tables(event[c.TABLES_JSON]).items()}
         return current
 
+    def versions_by_period(self) -> dict[str, dict[str, int]]:
+        """Return, for each period, the Delta versions of its newest published release, in order of publication."""
+        releases = self.releases()
+        return {
+            releases[release_id].period: {path: one.version for path, one in releases[release_id].tables.items()}
+            for release_id in self._chain()
+        }
+
     def _chain(self) -> list[str]:
         """Published releases in order, without those that were rolled back."""
         chain: list[str] = []

@@ -1,5 +1,9 @@
 """Published tables over SQL: Spark's Thrift server in this process (JDBC, ODBC, BI tools).
 
+Clients get views at the Delta versions that the registry names: they see one release in all tables, whatever a
+publication or a rollback is doing beside them, and the next one as soon as it is published. Each published period has
+a schema of its own beside that, as it was published.
+
 The server has no rights on rows or columns, and a client may read any path that the server can; so it listens on
 this machine only, and a role that may see less needs a server of its own under a user that can read less.
 """
@@ -8,6 +12,7 @@ import signal
 import socket
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -29,11 +34,15 @@ SCHEMA: Final = "dtsen"
 _HOST: Final = "127.0.0.1"
 _ANALYST: Final = "analyst"
 _AUDITOR: Final = "auditor"
+_REFRESH_SECONDS: Final = 10
 _SERVER_CLASS: Final = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
 
 
 def serve(config: Config, lake: Path, port: int, role: str | None) -> None:
     """Serve the published tables as ``dtsen.<layer>_<name>`` until SIGTERM or SIGINT.
+
+    Earlier periods are ``dtsen_<period>.<layer>_<name>``, such as ``dtsen_2025q4.master_family``. A release that is
+    published meanwhile is served within seconds.
 
     Args:
         config: The configuration.
@@ -56,40 +65,62 @@ def serve(config: Config, lake: Path, port: int, role: str | None) -> None:
         try:
             # Derby would leave its log where the command was started.
             _jvm(spark).java.lang.System.setProperty("derby.system.home", folder)
-            names = register(spark, Lake(spark, lake), role)
+            registry = Registry(Lake(spark, lake))
+            names = register(registry, role)
             _start(spark)
-            log.warning("serving", url=f"jdbc:hive2://{_HOST}:{port}/{SCHEMA}", tables=len(names))
-            _wait()
+            log.warning("serving", url=f"jdbc:hive2://{_HOST}:{port}/{SCHEMA}", views=len(names))
+            _wait(registry, role)
         finally:
             spark.stop()
 
 
-def register(spark: SparkSession, lake: Lake, role: str | None) -> list[str]:
-    """Register the published tables in the session's catalog; their comments come from the Delta log.
+def register(registry: Registry, role: str | None) -> list[str]:
+    """Make the views of the current release, and of each published period, in the session's catalog.
 
     Args:
-        spark: A session with a catalog.
-        lake: The lake.
+        registry: Releases of the lake; the session needs a catalog.
         role: As of ``serve``.
 
     Returns:
-        Names of the tables, ``dtsen.<layer>_<name>``.
+        Names of the views: ``dtsen.<layer>_<name>``, then those of periods.
 
     Raises:
         UsageError: Nothing was published.
     """
-    paths = Registry(lake).published_versions()
-    if not paths:
-        message = f"{lake.root}: no published release to serve; 'dtsen publish' makes one"
+    current = registry.published_versions()
+    if not current:
+        message = f"{registry.lake.root}: no published release to serve; 'dtsen publish' makes one"
         raise UsageError(message)
-    contracts = [table for path in sorted(paths) if (table := contract_of(path)) and _may_see(table, role)]
-    spark.sql(f"CREATE DATABASE IF NOT EXISTS {SCHEMA}")
-    names = []
-    for table in contracts:
-        name = f"{SCHEMA}.{table.layer}_{table.name}"
-        spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION '{lake.path(table)}'")
-        names.append(name)
+    names = _register_schema(registry.lake, SCHEMA, current, role)
+    for period, versions in registry.versions_by_period().items():
+        names += _register_schema(registry.lake, schema_of(period), versions, role)
     return names
+
+
+def schema_of(period: str) -> str:
+    """Return the schema that shows a period as it was published.
+
+    >>> schema_of("2025Q4"), schema_of("2026-02")
+    ('dtsen_2025q4', 'dtsen_2026_02')
+    """
+    return f"{SCHEMA}_{period.lower().replace('-', '_')}"
+
+
+def _register_schema(lake: Lake, schema: str, versions: Mapping[str, int], role: str | None) -> list[str]:
+    spark = lake.spark
+    spark.sql(f"CREATE DATABASE IF NOT EXISTS {schema}")
+    served = {}
+    for path, version in sorted(versions.items()):
+        table = contract_of(path)
+        if table is not None and _may_see(table, role):
+            name = f"{table.layer}_{table.name}"
+            lake.create_view(f"{schema}.{name}", table, version)
+            served[name] = f"{schema}.{name}"
+    for row in spark.sql(f"SHOW VIEWS IN {schema}").collect():  # a few dozen
+        if row["viewName"] not in served:
+            # A rollback took the table away.
+            spark.sql(f"DROP VIEW {schema}.{row['viewName']}")
+    return list(served.values())
 
 
 def _may_see(table: TableContract, role: str | None) -> bool:
@@ -133,7 +164,7 @@ def _start(spark: SparkSession) -> None:
     server.startWithSparkSession(spark._jsparkSession, exit_on_error)
 
 
-def _wait() -> None:
+def _wait(registry: Registry, role: str | None) -> None:
     stopped = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -141,4 +172,8 @@ def _wait() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    stopped.wait()
+    served = registry.published_versions()
+    while not stopped.wait(_REFRESH_SECONDS):
+        if (now := registry.published_versions()) != served and now:
+            served = now
+            log.warning("serving another release", release=registry.current(), views=len(register(registry, role)))

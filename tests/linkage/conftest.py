@@ -130,6 +130,7 @@ class Lab:
         self.root = root
         self.lake = Lake(spark, root / "lake")
         self.releases: list[str] = []
+        self.versions: dict[str, int] = {}
 
     def run(self, rows: Iterable[dict[str, Any]], labels: Iterable[tuple[str, str, str]] = ()) -> Linked:
         """Run the stage over rows of silver and publish: a second call is the next release."""
@@ -144,13 +145,14 @@ class Lab:
             previous_release=self.releases[-1] if self.releases else None,
             ledger=Ledger(release, release[:6], run_id="test"),
             outputs={},
+            published_versions=self.versions,
         )
         job.write(tables.PERSON_RECORD, frame(self.spark, rows))
         label_rows = [(left, right, label, "somebody", None) for left, right, label in labels]
         job.write(tables.LABEL_PAIR, self.spark.createDataFrame(label_rows, tables.LABEL_PAIR.schema))
         linkage.run(job)
         for table in (tables.MEMBERSHIP, tables.CROSSWALK):
-            self.lake.write(table, job.read(table))
+            self.versions[table.path] = self.lake.write(table, job.read(table)).version
         self.releases.append(release)
         return Linked(job)
 

@@ -48,7 +48,13 @@ def make_job(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ) -> Job:
         lake = Lake(spark, tmp_path / "lake")
         release = f"{period}.1"
-        job = Job(
+        for table, rows in given.items():
+            lake.write(table, frame(spark, table, rows), build=release)
+        versions = {}
+        for table, rows in (published or {}).items():
+            before = [{**row, c.PERIOD: "2025Q4", c.RELEASE_ID: "2025Q4.1"} for row in rows]
+            versions[table.path] = lake.write(table, frame(spark, table, before)).version
+        return Job(
             spark=spark,
             config=config.load(settings=settings or []),
             lake=lake,
@@ -58,12 +64,7 @@ def make_job(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             previous_release="2025Q4.1" if published else None,
             ledger=Ledger(release, period, run_id="test"),
             outputs={},
+            published_versions=versions,
         )
-        for table, rows in given.items():
-            lake.write(table, frame(spark, table, rows), build=release)
-        for table, rows in (published or {}).items():
-            before = [{**row, c.PERIOD: "2025Q4", c.RELEASE_ID: "2025Q4.1"} for row in rows]
-            lake.write(table, frame(spark, table, before))
-        return job
 
     return make

@@ -1,8 +1,10 @@
 """A release is published whole or not at all, once, by those who must sign; and can be taken back."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
+from pyspark.sql import Row
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
@@ -10,6 +12,8 @@ from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import LakeError, UsageError
 from dtsen_spark.lake import Lake, Written
 from dtsen_spark.release import Registry, State, diff, status
+from dtsen_spark.release.serve import register
+from tests.frames import build_job
 from tests.release.conftest import PKH
 
 Audited = Callable[..., dict[str, Written]]
@@ -79,12 +83,33 @@ def test_a_publication_that_died_is_invisible_and_is_finished_by_the_next(
 
     registry = Registry(lake)
     assert registry.current() == "2025Q4.1"
+    # The next run compares with what was published, and BI clients see it, whatever the newest Delta version holds.
+    job = replace(build_job(lake.spark, lake.root.parent, {}, None, "2026Q1"), lake=lake)
+    job = replace(job, published_versions=registry.published_versions())
+    before = job.published(tables.FAMILY)
+    assert before is not None
+    assert {row[c.RELEASE_ID] for row in before.collect()} == {"2025Q4.1"}
+    assert job.published(tables.SCORE) is None
+    assert {row[0] for row in _served(registry, "dtsen.master_family")} == {"2025Q4.1"}
     at = lake.read(tables.FAMILY, version=registry.published_versions()[tables.FAMILY.path])
     assert {row[c.RELEASE_ID] for row in at.collect()} == {"2025Q4.1"}
 
     assert publish(lake, "2026Q1.1", built)
     assert families(lake, tables.FAMILY) == {("2026Q1.1", "B")}
+    registry = Registry(lake)
+    assert {row[0] for row in _served(registry, "dtsen.master_family")} == {"2026Q1.1"}
+    assert {row[0] for row in _served(registry, "dtsen_2025q4.master_family")} == {"2025Q4.1"}
     assert families(lake, PKH) == {("2025Q4.1", "A"), ("2026Q1.1", "B")}
+
+
+def _served(registry: Registry, view: str) -> list[Row]:
+    spark = registry.lake.spark
+    names = register(registry, None)
+    try:
+        return spark.table(view).select(c.RELEASE_ID).distinct().collect() if view in names else []
+    finally:
+        for schema in {name.partition(".")[0] for name in names}:
+            spark.sql(f"DROP DATABASE {schema} CASCADE")
 
 
 def test_only_what_was_audited_is_published(lake: Lake, audited: Audited, build: Audited) -> None:
