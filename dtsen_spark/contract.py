@@ -1,10 +1,13 @@
 """What a table is: fields, grain, key; and ``conform``: a frame is only as good as its contract."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from pyspark.sql import Column, DataFrame
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StringType, StructField, StructType
 
 from dtsen_spark import columns as c
@@ -126,3 +129,35 @@ def fields(*names: str, required: tuple[str, ...] = ()) -> tuple[Field, ...]:
         One ``Field`` for each name.
     """
     return tuple(Field(name, required=name in required) for name in names)
+
+
+def arrow_table(rows: Iterable[tuple[Any, ...]], schema: StructType) -> pa.Table:
+    """Make an Arrow table of a few rows that the driver has, in the order of a schema."""
+    arrow = to_arrow_schema(schema)
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, arrow, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=arrow)
+
+
+def local_frame(spark: SparkSession, rows: Iterable[tuple[Any, ...]], schema: StructType | str) -> DataFrame:
+    """Make a frame of a few rows that the driver has, such as a model's coefficients.
+
+    The rows become a relation of the plan. ``createDataFrame`` of tuples would start Python processes on the
+    executors to hand them over, and Spark would not know how small the frame is.
+
+    Args:
+        spark: The session.
+        rows: Rows in the order of the schema; few enough for the driver.
+        schema: Columns, as a type or as DDL.
+
+    Returns:
+        One row for each given row.
+
+    Raises:
+        ContractError: The DDL is a single type.
+    """
+    struct = StructType.fromDDL(schema) if isinstance(schema, str) else schema
+    if not isinstance(struct, StructType):
+        message = f"{schema}: columns are needed, not one type"
+        raise ContractError(message)
+    return spark.createDataFrame(arrow_table(rows, struct))

@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark.contract import TableContract
+from dtsen_spark.contract import TableContract, arrow_table, local_frame
 from dtsen_spark.errors import ContractError, LakeError, LakeLockedError
 
 _BUILD: Final = "build"
@@ -86,6 +86,10 @@ def peek(root: Path, table: TableContract) -> list[dict[str, Any]]:
         return []
     rows: list[dict[str, Any]] = stored.to_pyarrow_table().to_pylist()
     return rows
+
+
+def _condition(slice_values: Mapping[str, str]) -> str:
+    return " AND ".join(f"{name} = '{value}'" for name, value in sorted(slice_values.items()))
 
 
 class Lake:
@@ -160,7 +164,7 @@ class Lake:
 
     def empty(self, table: TableContract) -> DataFrame:
         """Return a frame of no rows under a contract."""
-        return self.spark.createDataFrame([], table.schema)
+        return local_frame(self.spark, [], table.schema)
 
     def write(
         self,
@@ -187,7 +191,7 @@ class Lake:
             ContractError: The frame breaks the contract, or a required column holds nulls.
         """
         # A table's first write always makes the whole table: replaceWhere needs one that is there.
-        condition = " AND ".join(f"{name} = '{value}'" for name, value in sorted((slice_values or {}).items()))
+        condition = _condition(slice_values or {})
         path = self.path(table, build)
         observation = Observation()
         observed = self._observed(table, table.conform(df), observation)
@@ -224,15 +228,17 @@ class Lake:
         if not rows:
             return
         ordered = [tuple(row.get(name) for name in table.columns) for row in rows]
-        df = self.spark.createDataFrame(ordered, table.schema).coalesce(1)
-        writer = table.conform(df).write.format("delta").mode("append")
-        writer.partitionBy(*table.slice_by).save(str(self.path(table)))
+        if not self.exists(table):
+            # Spark makes the table: its comments and properties are those of every other.
+            self.append(table, local_frame(self.spark, ordered, table.schema).coalesce(1))
+            return
+        # A run keeps some forty such records; each would cost more in Spark jobs than most stages' rows.
+        deltalake.write_deltalake(str(self.path(table)), arrow_table(ordered, table.schema), mode="append")
 
     def clear(self, table: TableContract, slice_values: Mapping[str, str]) -> None:
         """Delete one slice of a table, where there is one; for rows that a stage is about to write again."""
         if self.exists(table):
-            condition = " AND ".join(f"{name} = '{value}'" for name, value in sorted(slice_values.items()))
-            DeltaTable.forPath(self.spark, str(self.path(table))).delete(condition)
+            deltalake.DeltaTable(str(self.path(table))).delete(_condition(slice_values))
 
     def version(self, table: TableContract) -> int:
         """Return the newest Delta version of a published table, -1 where there is none."""

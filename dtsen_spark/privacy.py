@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, StructField, StructType
 
+from dtsen_spark.contract import local_frame
 from dtsen_spark.errors import ConfigError
 
 log = structlog.get_logger(__name__)
@@ -100,4 +101,4 @@ def with_opaque_id(df: DataFrame, key: bytes, message: Column, name: str, prefix
 
 def _one_row(spark: SparkSession, pads: tuple[bytearray, bytearray]) -> DataFrame:
     schema = StructType([StructField(_INNER, BinaryType()), StructField(_OUTER, BinaryType())])
-    return spark.createDataFrame([pads], schema)
+    return local_frame(spark, [pads], schema)

@@ -6,7 +6,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from dtsen_spark import config
-from dtsen_spark.contract import TableContract
+from dtsen_spark.contract import TableContract, local_frame
 from dtsen_spark.job import Job, Period
 from dtsen_spark.lake import Lake
 from dtsen_spark.ledger import Ledger
@@ -17,7 +17,7 @@ Given = dict[TableContract, Rows]
 
 def frame(spark: SparkSession, table: TableContract, rows: Rows) -> DataFrame:
     """Rows under a contract; what a row does not say is null."""
-    return spark.createDataFrame([tuple(row.get(name) for name in table.columns) for row in rows], table.schema)
+    return local_frame(spark, [tuple(row.get(name) for name in table.columns) for row in rows], table.schema)
 
 
 def build_job(spark: SparkSession, root: Path, given: Given, published: Given | None, period: str) -> Job:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.contract import local_frame
 from dtsen_spark.ingest.landing import Batch
 from dtsen_spark.ingest.state import Applied
 from dtsen_spark.job import Job
@@ -56,7 +57,7 @@ class Registry:
     def save(self, job: Job) -> None:
         """Write the registry as a whole: an offer that came twice is one row."""
         rows = sorted({_order(row): row for row in self.rows}.values(), key=_order)
-        frame = job.spark.createDataFrame([tuple(row[name] for name in BATCH.columns) for row in rows], BATCH.schema)
+        frame = local_frame(job.spark, [tuple(row[name] for name in BATCH.columns) for row in rows], BATCH.schema)
         job.lake.write(BATCH, frame.coalesce(1))
 
     def applied(self, table: LandingTable) -> list[Applied]:

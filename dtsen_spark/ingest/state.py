@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.contract import local_frame
 from dtsen_spark.ingest.bronze import DELETE, UPSERT
 from dtsen_spark.tables import LandingTable, accepted
 
@@ -160,7 +161,7 @@ def presence(state: DataFrame, classified: DataFrame, table: LandingTable, batch
 
 def no_presence(spark: SparkSession) -> DataFrame:
     """Return the presence of a parent table without any key."""
-    return spark.createDataFrame([], f"{c.NATIVE_KEY} string, {_GONE_AT} date")
+    return local_frame(spark, [], f"{c.NATIVE_KEY} string, {_GONE_AT} date")
 
 
 def _folded(classified: DataFrame, table: LandingTable, batches: Sequence[Applied]) -> DataFrame:

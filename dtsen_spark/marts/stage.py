@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import regions, tables
-from dtsen_spark.contract import TableContract
+from dtsen_spark.contract import TableContract, local_frame
 from dtsen_spark.job import Job
 from dtsen_spark.marts.suppression import suppressed
 
@@ -236,7 +236,7 @@ def _place(region: str) -> Row:
 
 def _write(job: Job, table: TableContract, rows: list[Row]) -> None:
     ordered = [tuple(row.get(name) for name in table.columns) for row in rows]
-    df = job.spark.createDataFrame(ordered, table.schema).coalesce(1)
+    df = local_frame(job.spark, ordered, table.schema).coalesce(1)
     job.write(table, df)
     hidden = sum(bool(row[c.SUPPRESSED]) for row in rows)
     job.ledger.metric(STAGE, "cells_suppressed", hidden, subject=table.path)

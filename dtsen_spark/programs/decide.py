@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.contract import local_frame
 from dtsen_spark.programs.facts import FOUND, best_component, counted, dearest, excluded, kab_of, recipient
 from dtsen_spark.programs.rules import Exclusion, ProgramRules, Rules, all_hold
 
@@ -181,7 +182,7 @@ def decide(units: DataFrame, program: ProgramRules, quotas: Mapping[str, int] | 
 def _cut(eligible: DataFrame, program: ProgramRules, quotas: Mapping[str, int] | None, salt: str) -> DataFrame:
     if quotas is None:
         return eligible.withColumn(c.DECISION, F.lit(SELECTED)).withColumn(c.REASONS, F.array(F.lit(ELIGIBLE)))
-    shares = eligible.sparkSession.createDataFrame(sorted(quotas.items()), f"{_KAB} string, {_QUOTA} long")
+    shares = local_frame(eligible.sparkSession, sorted(quotas.items()), f"{_KAB} string, {_QUOTA} long")
     order = Window.partitionBy(_KAB).orderBy(
         F.col(c.SCORE), F.xxhash64(F.lit(salt), F.col(program.unit_id)), F.col(program.unit_id)
     )

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
-from dtsen_spark.contract import TableContract
+from dtsen_spark.contract import TableContract, local_frame
 from dtsen_spark.job import Job
 from dtsen_spark.programs.rules import Component, Condition, Exclusion, ProgramRules, all_hold
 
@@ -135,7 +135,7 @@ def persons(
 
 def _with_wage_floor(df: DataFrame, wages: Mapping[str, int]) -> DataFrame:
     schema = f"_kab string, {_WAGE_FLOOR} long"
-    floors = F.broadcast(df.sparkSession.createDataFrame(sorted(wages.items()), schema))
+    floors = F.broadcast(local_frame(df.sparkSession, sorted(wages.items()), schema))
     # person : kab/kota is n : 0..1.
     return df.join(floors, kab_of(F.col(c.REGION_CODE)) == F.col("_kab"), "left").drop("_kab")
 

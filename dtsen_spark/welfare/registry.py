@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
+from dtsen_spark.contract import local_frame
 from dtsen_spark.errors import UsageError
 from dtsen_spark.lake import Lake
 from dtsen_spark.welfare.model import PmtModel, Variant
@@ -38,7 +39,7 @@ def register(lake: Lake, model: PmtModel) -> str:
         for stratum, level in fitted.levels.items()
     ]
     table = tables.PMT_COEFFICIENT
-    frame = lake.spark.createDataFrame(sorted(rows, key=lambda row: row[:3]), table.schema).coalesce(1)
+    frame = local_frame(lake.spark, sorted(rows, key=lambda row: row[:3]), table.schema).coalesce(1)
     lake.write(table, frame, slice_values={c.MODEL_VERSION: version})
     folder = _folder(lake)
     folder.mkdir(parents=True, exist_ok=True)

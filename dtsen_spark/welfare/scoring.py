@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.contract import local_frame
 from dtsen_spark.welfare.features import Block, Feature, features
 from dtsen_spark.welfare.model import NATION, PmtModel
 from dtsen_spark.welfare.training import stratum_key
@@ -120,14 +121,14 @@ def _with_coefficients(design: DataFrame, model: PmtModel, used: list[Feature]) 
         for variant, fitted in sorted(model.variants.items())
         for stratum, level in sorted(fitted.levels.items())
     ]
-    table = spark.createDataFrame(levels, f"{_VARIANT} string, place string, level double")
+    table = local_frame(spark, levels, f"{_VARIANT} string, place string, level double")
     of_kab = table.select(_VARIANT, F.col("place").alias("_stratum"), F.col("level").alias("level_kab"))
     of_province = table.select(_VARIANT, F.col("place").alias("_province"), F.col("level").alias("level_province"))
     # family : coefficients are n : 1, family : level is n : 0..1; all three are small and broadcast.
     return (
         design.withColumn("_stratum", stratum_key())
         .withColumn("_province", F.substring(c.KAB_CODE, 1, 2))
-        .join(F.broadcast(spark.createDataFrame(slopes, schema)), _VARIANT)
+        .join(F.broadcast(local_frame(spark, slopes, schema)), _VARIANT)
         .join(F.broadcast(of_kab), [_VARIANT, "_stratum"], "left")
         .join(F.broadcast(of_province), [_VARIANT, "_province"], "left")
     )

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.config import WelfareConfig
+from dtsen_spark.contract import local_frame
 from dtsen_spark.errors import UsageError
 from dtsen_spark.job import Job
 from dtsen_spark.welfare import registry, scoring
@@ -138,7 +139,7 @@ def _cuts(job: Job, scored: DataFrame) -> dict[str, tuple[Cut, ...]]:
 def _cut_frame(job: Job, cuts: dict[str, tuple[Cut, ...]]) -> DataFrame:
     rows = [(cut.k, cut.score, cut.weight_below, unit) for unit, nine in sorted(cuts.items()) for cut in nine]
     schema = f"{c.K} int, {c.SCORE} bigint, {c.WEIGHT_BELOW} bigint, {c.UNIT} string"
-    return job.spark.createDataFrame(rows, schema).coalesce(1)
+    return local_frame(job.spark, rows, schema).coalesce(1)
 
 
 def _account(job: Job, scored: DataFrame, rows: int) -> None:

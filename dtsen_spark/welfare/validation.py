@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.contract import local_frame
 from dtsen_spark.welfare.model import NATION, Variant
 from dtsen_spark.welfare.targeting import errors_at_shares
 
@@ -39,8 +40,8 @@ def validate(
     levels = [
         (fold, key, level) for fold, model in sorted(folds.items()) for key, level in sorted(model.levels.items())
     ]
-    of_fold = F.broadcast(spark.createDataFrame(slopes, schema))
-    of_stratum = F.broadcast(spark.createDataFrame(levels, "fold int, stratum string, level double"))
+    of_fold = F.broadcast(local_frame(spark, slopes, schema))
+    of_stratum = F.broadcast(local_frame(spark, levels, "fold int, stratum string, level double"))
     line = F.coalesce(F.col("level"), F.col("province_level"), F.col("nation"))
     for name, mean in zip(names, means, strict=True):
         line = line + F.col(f"b_{name}") * (F.col(f"z_{name}") - F.lit(mean))
