@@ -12,7 +12,19 @@ import structlog
 import typer
 from rich.console import Console
 
-from dtsen_spark import bench, evaluation, linkage, pipeline, session, summary, synthetic, welfare
+from dtsen_spark import (
+    bench,
+    evaluation,
+    explain,
+    linkage,
+    pipeline,
+    privacy,
+    report,
+    session,
+    summary,
+    synthetic,
+    welfare,
+)
 from dtsen_spark import config as configuration
 from dtsen_spark import dictionary as data_dictionary
 from dtsen_spark import lake as lakes
@@ -21,6 +33,7 @@ from dtsen_spark.errors import DtsenError, ExitCode, UsageError
 from dtsen_spark.job import Period
 from dtsen_spark.lake import Lake
 from dtsen_spark.release import Registry, diff, serve, status
+from dtsen_spark.wording import LANGUAGES
 
 app = typer.Typer(
     name="dtsen",
@@ -43,6 +56,9 @@ SetOption = Annotated[
 MasterOption = Annotated[
     str | None, typer.Option("--master", envvar="DTSEN_MASTER", help="Spark master, such as spark://127.0.0.1:7077.")
 ]
+LanguageOption = Annotated[str, typer.Option("--lang", help="id or en.")]
+PurposeOption = Annotated[str, typer.Option("--purpose", help="What the look is for; kept in ops/access_log.")]
+WhoOption = Annotated[str | None, typer.Option("--who", help="Who looks; default: the user of the system.")]
 TruthOption = Annotated[Path | None, typer.Option("--truth", help="Truth of the nation: print accuracy too.")]
 
 
@@ -57,6 +73,14 @@ def _open(lake: Path, config: Config, name: str) -> Lake:
         message = f"{lake}: no lake here; 'dtsen run' makes one"
         raise UsageError(message)
     return Lake(session.start(config, f"dtsen {name}"), lake)
+
+
+def _standard_input(option: str | None) -> str:
+    """Read the NIK; one on the command line would stand in the shell's history and the process list."""
+    if option != "-":
+        message = "--nik: write --nik - and give the NIK on standard input"
+        raise UsageError(message)
+    return privacy.nik_from(sys.stdin)
 
 
 @app.command()
@@ -215,6 +239,47 @@ def show_diff(
     """Print who enters and leaves a program between two periods, by cause."""
     settings = _load(config, setting, None)
     summary.print_diff(out, diff(_open(lake, settings, "diff"), program, since, until))
+
+
+@app.command("report")
+def write_report(
+    lake: LakeOption,
+    period: PeriodOption,
+    out_file: Annotated[Path, typer.Option("--out", help="HTML file.")],
+    language: LanguageOption = LANGUAGES[0],
+) -> None:
+    """Write the release report: one HTML file that opens without a network."""
+    Period.parse(period)
+    out.print(f"report: {report.write(lake, period, out_file, language)}", markup=False)
+
+
+@app.command("explain")
+def explain_one(
+    lake: LakeOption,
+    nik: Annotated[str | None, typer.Option("--nik", help="- : read the NIK from standard input.")] = None,
+    family: Annotated[str | None, typer.Option("--family", help="Id of a family.")] = None,
+    form: Annotated[str, typer.Option("--format", help="text, json or html.")] = explain.FORMATS[0],
+    language: LanguageOption = LANGUAGES[0],
+    reader: Annotated[str, typer.Option("--for", help="citizen or auditor.")] = explain.CITIZEN,
+    purpose: PurposeOption = "subject request",
+    who: WhoOption = None,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+    master: MasterOption = None,
+) -> None:
+    """Explain a person or family: what is recorded, from where, which desil, why; the look is logged."""
+    if (nik is None) == (family is None):
+        message = "name one of --nik - (the NIK on standard input) and --family ID"
+        raise UsageError(message)
+    settings = _load(config, setting, master)
+    explain.render(None, reader, form, language)  # wrong options stop before anybody is looked at
+    look = explain.Look(reader, purpose, who)
+    if family is not None:
+        found = explain.of_family(_open(lake, settings, "explain"), settings, family, look)
+    else:
+        number = _standard_input(nik)
+        found = explain.of_person(_open(lake, settings, "explain"), settings, number, look)
+    out.print(explain.render(found, reader, form, language), markup=False)
 
 
 @app.command("serve")

@@ -369,7 +369,9 @@ FAMILIES = _col("families", _LONG, "Families; null where a small cell is suppres
 REGISTRY_PERSONS = _col("registry_persons", _LONG, "Residents after Dukcapil's own table.", _PUBLIC, unit="persons")
 COVERAGE = _col("coverage", _DOUBLE, "Persons of the register for each resident of Dukcapil's table.", _PUBLIC)
 BENEFIT_TOTAL_IDR_YEAR = _col("benefit_total_idr_year", _LONG, "Benefits of all units.", _PUBLIC, unit="IDR/year")
-SEX_AGE_GROUP = _col("sex_age_group", _STRING, "Sex and age group.", _PUBLIC)
+AGE_GROUP = _col("age_group", _STRING, "Ages from and to, such as 07-12; 60+ is open.", _PUBLIC, unit="years")
+TOPIC = _col("topic", _STRING, "What a figure of the release belongs to, such as pmt or link_weight.", _PUBLIC)
+RECORDS = _col("records", _LONG, "Records; null where a small cell is suppressed.", _PUBLIC, unit="records")
 REGION_LEVEL = _col(
     "region_level", _INT, "Level of the region: 0 nation, 1 province, 2 kab/kota, 3 kecamatan.", _PUBLIC
 )

@@ -70,18 +70,19 @@ def hold(root: Path) -> Iterator[None]:
         lock.release()
 
 
-def peek(root: Path, table: TableContract) -> list[dict[str, Any]]:
+def peek(root: Path, table: TableContract, version: int | None = None) -> list[dict[str, Any]]:
     """Read a small published table without Spark, for what must be known before a session starts.
 
     Args:
         root: Root of the lake.
-        table: The contract of a table that does not grow with the population, such as one of ``ops``.
+        table: The contract of a table that does not grow with the population, such as one of ``ops`` or ``stats``.
+        version: Delta version; None = the newest.
 
     Returns:
         Its rows; none where there is no such table.
     """
     try:
-        stored = deltalake.DeltaTable(str(root / table.layer / table.name))
+        stored = deltalake.DeltaTable(str(root / table.layer / table.name), version=version)
     except TableNotFoundError:
         return []
     rows: list[dict[str, Any]] = stored.to_pyarrow_table().to_pylist()

@@ -1,20 +1,25 @@
-"""Keyed ids and the key they hang on.
+"""Keyed ids and the key they hang on; how a person is looked up; the row that a look leaves in the access log.
 
-The key enters Spark only as columns of a one-row frame: a literal would stand in plans and event logs.
+A key and a looked-up NIK enter Spark only as columns of a one-row frame: a literal would stand in plans and event logs.
 """
 
+import getpass
 import os
+import re
 import secrets
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TextIO
 
 import structlog
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import BinaryType, StructField, StructType
+from pyspark.sql.types import BinaryType, StringType, StructField, StructType
 
+from dtsen_spark import columns as c
 from dtsen_spark.contract import local_frame
-from dtsen_spark.errors import ConfigError
+from dtsen_spark.errors import ConfigError, UsageError
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +28,7 @@ _BLOCK_BYTES: Final = 64  # block size of SHA-256, RFC 2104
 _INNER: Final = "_id_key_inner"
 _OUTER: Final = "_id_key_outer"
 _ID_HEX_DIGITS: Final = 24  # 96 bits: among 3e8 persons the chance of one collision is below 1e-12
+_NIK: Final = re.compile(r"\d{16}")
 ID_KEY_VARIABLE: Final = "DTSEN_ID_KEY"
 
 
@@ -102,3 +108,58 @@ def with_opaque_id(df: DataFrame, key: bytes, message: Column, name: str, prefix
 def _one_row(spark: SparkSession, pads: tuple[bytearray, bytearray]) -> DataFrame:
     schema = StructType([StructField(_INNER, BinaryType()), StructField(_OUTER, BinaryType())])
     return local_frame(spark, [pads], schema)
+
+
+def nik_from(stream: TextIO) -> str:
+    """Read one NIK from a stream, so that no shell history or process list shows it.
+
+    Args:
+        stream: Standard input.
+
+    Returns:
+        16 digits.
+
+    Raises:
+        UsageError: The first line is no NIK; the message does not say what it was.
+    """
+    nik = re.sub(r"[\s.-]", "", stream.readline())
+    if not _NIK.fullmatch(nik):
+        message = "--nik -: standard input has no NIK of 16 digits on its first line"
+        raise UsageError(message)
+    return nik
+
+
+def looked_up(spark: SparkSession, name: str, values: Iterable[str]) -> DataFrame:
+    """Return a frame of one column with values to look up: for joins, never as literals.
+
+    Args:
+        spark: The session.
+        name: The column.
+        values: A few values.
+    """
+    return F.broadcast(
+        local_frame(spark, [(value,) for value in values], StructType([StructField(name, StringType())]))
+    )
+
+
+def access_row(
+    *, at: datetime, subject: str, purpose: str, role: str, actor: str | None = None, detail: str = ""
+) -> dict[str, Any]:
+    """Return the row of ``ops/access_log`` that a look at a person or family leaves; to be written before it is shown.
+
+    Args:
+        at: When.
+        subject: Opaque id of who was looked at; never a NIK.
+        purpose: What for.
+        role: Role of who looks.
+        actor: Who looks; None = the user of the operating system.
+        detail: What was looked at.
+    """
+    return {
+        c.RECORDED_AT: at,
+        c.ACTOR: actor or getpass.getuser(),
+        c.ROLE: role,
+        c.PURPOSE: purpose,
+        c.SUBJECT: subject,
+        c.DETAIL: detail,
+    }

@@ -747,7 +747,7 @@ STATS_REGION: Final = TableContract(
 STATS_DECILE: Final = TableContract(
     layer="stats",
     name="decile",
-    one_row_is="period × region (nation to kab/kota) × decile",
+    one_row_is="period × region (nation to kecamatan) × decile",
     key=(c.PERIOD, c.REGION_CODE, c.DECILE),
     fields=fields(
         c.REGION_CODE,
@@ -767,7 +767,7 @@ STATS_DECILE: Final = TableContract(
 STATS_PROGRAM: Final = TableContract(
     layer="stats",
     name="program",
-    one_row_is="period × program × region (nation to kab/kota) × decision × change",
+    one_row_is="period × program × region (nation to kecamatan) × decision × change",
     key=(c.PERIOD, c.PROGRAM, c.REGION_CODE, c.DECISION, c.CHANGE),
     fields=fields(
         c.PROGRAM,
@@ -786,6 +786,127 @@ STATS_PROGRAM: Final = TableContract(
     ),
     published=True,
     slice_by=(c.PERIOD,),
+)
+
+
+def _stats(
+    name: str, one_row_is: str, values: tuple[str, ...], counts: tuple[str, ...], *, by_program: bool = False
+) -> TableContract:
+    """A table of counts by region and other values, small cells left out."""
+    program = (c.PROGRAM,) if by_program else ()
+    return TableContract(
+        layer="stats",
+        name=name,
+        one_row_is=one_row_is,
+        key=(c.PERIOD, *program, c.REGION_CODE, *values),
+        fields=fields(
+            *program,
+            c.REGION_CODE,
+            c.REGION_LEVEL,
+            c.REGION_NAME,
+            *values,
+            *counts,
+            c.SUPPRESSED,
+            c.PERIOD,
+            c.RELEASE_ID,
+            required=(*program, c.REGION_CODE, c.REGION_LEVEL),
+        ),
+        published=True,
+        slice_by=(c.PERIOD,),
+    )
+
+
+STATS_POPULATION: Final = _stats(
+    "population",
+    "period × region (nation to kecamatan) × sex × age group",
+    (c.SEX, c.AGE_GROUP),
+    (c.PERSONS,),
+)
+STATS_PROFILE: Final = _stats(
+    "profile",
+    "period × program (all = everybody) × region (nation, province) × desil × sex × age group",
+    (c.DECILE, c.SEX, c.AGE_GROUP),
+    (c.PERSONS,),
+    by_program=True,
+)
+STATS_CHANGE: Final = _stats(
+    "change",
+    "period × program × region (nation to kab/kota) × change against the last release × cause",
+    (c.CHANGE, c.CHANGE_CAUSE),
+    (c.ROWS,),
+    by_program=True,
+)
+STATS_BUDGET: Final = _stats(
+    "budget",
+    "period × program × region (nation to kab/kota) × desil of the selected units",
+    (c.DECILE,),
+    (c.ROWS, c.BENEFIT_TOTAL_IDR_YEAR),
+    by_program=True,
+)
+STATS_COVERAGE: Final = TableContract(
+    layer="stats",
+    name="coverage",
+    one_row_is="period × source × region (nation to kab/kota): living persons whom the source knows",
+    key=(c.PERIOD, c.SOURCE, c.REGION_CODE),
+    fields=fields(
+        c.SOURCE,
+        c.REGION_CODE,
+        c.REGION_LEVEL,
+        c.REGION_NAME,
+        c.PERSONS,
+        c.SUPPRESSED,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.SOURCE, c.REGION_CODE),
+    ),
+    published=True,
+    slice_by=(c.PERIOD,),
+)
+STATS_LINKAGE: Final = TableContract(
+    layer="stats",
+    name="linkage",
+    one_row_is="period × source × reason of the link",
+    key=(c.PERIOD, c.SOURCE, c.MATCH_REASON),
+    fields=fields(
+        c.SOURCE,
+        c.MATCH_REASON,
+        c.RECORDS,
+        c.SUPPRESSED,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.SOURCE, c.MATCH_REASON),
+    ),
+    published=True,
+    slice_by=(c.PERIOD,),
+)
+STATS_FIGURE: Final = TableContract(
+    layer="stats",
+    name="figure",
+    one_row_is="period × figure of the whole release: linkage weights and examples, PMT card, targeting, objections",
+    key=(c.PERIOD, c.TOPIC, c.SUBJECT, c.METRIC),
+    fields=fields(
+        c.TOPIC,
+        c.SUBJECT,
+        c.METRIC,
+        c.VALUE,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.TOPIC, c.METRIC),
+    ),
+    published=True,
+    slice_by=(c.PERIOD,),
+)
+STATS: Final = (
+    STATS_REGION,
+    STATS_DECILE,
+    STATS_POPULATION,
+    STATS_PROFILE,
+    STATS_PROGRAM,
+    STATS_CHANGE,
+    STATS_BUDGET,
+    STATS_COVERAGE,
+    STATS_LINKAGE,
+    STATS_FIGURE,
 )
 
 # --- ops: accounts, written as the run goes ------------------------------------------------------------------------
@@ -905,9 +1026,7 @@ TABLES: Final[tuple[TableContract, ...]] = (
     SCORE_PART,
     CUTPOINT,
     PMT_COEFFICIENT,
-    STATS_REGION,
-    STATS_DECILE,
-    STATS_PROGRAM,
+    *STATS,
     LEDGER,
     RUN,
     RELEASE,

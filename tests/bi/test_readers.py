@@ -88,7 +88,7 @@ def test_duckdb_joins_persons_to_deciles_and_finds_the_published_statistics(smal
 
 
 def test_no_published_statistic_holds_a_column_about_a_person(small_lake: SmallLake) -> None:
-    for table in (tables.STATS_REGION, tables.STATS_DECILE, tables.STATS_PROGRAM):
+    for table in tables.STATS:
         privacy = {
             name: c.COLUMNS[name].privacy for name in opened(small_lake, table).to_pyarrow_dataset().schema.names
         }

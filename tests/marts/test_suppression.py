@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dtsen_spark.marts.suppression import suppressed
@@ -35,6 +35,7 @@ def test_a_cover_is_covered_in_its_other_total() -> None:
 GRID = st.lists(st.lists(st.integers(0, 40), min_size=4, max_size=4), min_size=2, max_size=5)
 
 
+@settings(deadline=None)
 @given(GRID)
 def test_no_row_or_column_gives_a_small_number_away(grid: list[list[int]]) -> None:
     counts = {(y, x): count for y, row in enumerate(grid) for x, count in enumerate(row)}
@@ -51,6 +52,7 @@ def test_no_row_or_column_gives_a_small_number_away(grid: list[list[int]]) -> No
             assert sum(counts[cell] for cell in hidden) >= SMALL
 
 
+@settings(deadline=None)
 @given(GRID, st.randoms(use_true_random=False))
 def test_the_order_of_cells_and_totals_does_not_matter(grid: list[list[int]], chance: Random) -> None:
     counts = {(i, j): n for i, row in enumerate(grid) for j, n in enumerate(row)}

@@ -1,0 +1,171 @@
+"""What the tables of the published release hold on one person or family.
+
+Every table is joined with a frame of a few keys, so no value of a person stands in a plan. The look is entered in
+``ops/access_log`` before anything is returned.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import privacy, tables
+from dtsen_spark.config import Config
+from dtsen_spark.contract import TableContract
+from dtsen_spark.errors import UsageError
+from dtsen_spark.lake import Lake
+from dtsen_spark.ledger import utc_now
+from dtsen_spark.release import Registry
+
+Row = dict[str, Any]
+
+NOBODY: Final = "nobody"  # subject of a look that found none
+
+
+@dataclass(frozen=True)
+class Look:
+    """Who looks, and what for.
+
+    Attributes:
+        reader: ``citizen`` or ``auditor``: the role of the look.
+        purpose: What for.
+        actor: Who; None = the user of the operating system.
+    """
+
+    reader: str
+    purpose: str
+    actor: str | None = None
+
+
+class _Release:
+    """The tables of the published release, at the versions that the registry names."""
+
+    def __init__(self, store: Lake, config: Config) -> None:
+        self.store = store
+        self.config = config
+        registry = Registry(store)
+        release_id = registry.current()
+        if release_id is None:
+            message = f"{store.root}: no published release to explain; 'dtsen publish' makes one"
+            raise UsageError(message)
+        self.release_id = release_id
+        self.versions = registry.published_versions()
+
+    def rows(self, table: TableContract, name: str, values: Iterable[str], key: str | None = None) -> list[Row]:
+        """Rows of a table whose column ``name`` is one of a few values; none where the table is not kept."""
+        df = self._frame(table)
+        wanted = sorted(set(values))
+        if df is None or not wanted:
+            return []
+        keys = privacy.looked_up(self.store.spark, key or name, wanted)
+        found = df.join(keys, F.col(name) == keys[key], "left_semi") if key else df.join(keys, name, "left_semi")
+        return [row.asDict(recursive=True) for row in found.collect()]  # a person's or a family's rows
+
+    def _frame(self, table: TableContract) -> DataFrame | None:
+        version = self.versions.get(table.path)
+        if version is not None:
+            df = self.store.read(table, version=version)
+        elif self.store.exists(table, build=self.release_id):
+            return self.store.read(table, build=self.release_id)
+        else:
+            return None
+        # Of a table that keeps earlier periods, only this release counts; a membership row may be older.
+        return df.where(F.col(c.RELEASE_ID) == self.release_id) if table.slice_by else df
+
+
+def of_person(store: Lake, config: Config, nik: str, look: Look) -> Row | None:
+    """Look a person up by NIK.
+
+    Args:
+        store: The lake.
+        config: The configuration: which programs there are.
+        nik: 16 digits, from standard input.
+        look: Who looks, and what for.
+
+    Returns:
+        What is held: person, records, pairs, family, score, parts, cutpoints, programs; None where there is nobody.
+
+    Raises:
+        UsageError: Nothing is published.
+    """
+    release = _Release(store, config)
+    persons = release.rows(tables.PERSON, c.NIK, [nik])
+    person_ids = [row[c.PERSON_ID] for row in persons]
+    _log(store, person_ids or [NOBODY], look)
+    if not persons:
+        return None
+    person = persons[0]
+    return _gathered(release, person, person[c.FAMILY_ID])
+
+
+def of_family(store: Lake, config: Config, family_id: str, look: Look) -> Row | None:
+    """Look a family up by its id; as of ``of_person``, without a person and records."""
+    release = _Release(store, config)
+    known = release.rows(tables.FAMILY, c.FAMILY_ID, [family_id])
+    _log(store, [family_id] if known else [NOBODY], look)
+    return _gathered(release, None, family_id) if known else None
+
+
+def _log(store: Lake, subjects: list[str], look: Look) -> None:
+    rows = [
+        privacy.access_row(
+            at=utc_now(), subject=subject, purpose=look.purpose, role=look.reader, actor=look.actor, detail="explain"
+        )
+        for subject in subjects
+    ]
+    store.append_rows(tables.ACCESS_LOG, rows)
+
+
+def _gathered(release: _Release, person: Row | None, family_id: str | None) -> Row:
+    person_ids = [person[c.PERSON_ID]] if person else []
+    family_ids = [family_id] if family_id else []
+    records = [row for row in release.rows(tables.MEMBERSHIP, c.PERSON_ID, person_ids) if row[c.VALID_TO] is None]
+    record_ids = [row[c.RECORD_ID] for row in records]
+    score = _first(release.rows(tables.SCORE, c.FAMILY_ID, family_ids))
+    return {
+        "release_id": release.release_id,
+        "person": person,
+        "attributes": _with_sources(_first(release.rows(tables.PERSON_ATTRIBUTE, c.PERSON_ID, person_ids))),
+        "records": sorted(records, key=lambda row: str(row[c.RECORD_ID])),
+        "pairs": release.rows(tables.EDGE, c.RECORD_ID_L, record_ids),
+        "family": _first(release.rows(tables.FAMILY, c.FAMILY_ID, family_ids)),
+        "housing": _with_sources(_first(release.rows(tables.FAMILY_ATTRIBUTE, c.FAMILY_ID, family_ids))),
+        "score": score,
+        "parts": _parts(_first(release.rows(tables.SCORE_PART, c.FAMILY_ID, family_ids))),
+        "cutpoints": _cutpoints(release) if score else [],
+        "programs": _programs(release, person_ids, family_ids),
+    }
+
+
+def _first(rows: list[Row]) -> Row | None:
+    return rows[0] if rows else None
+
+
+def _with_sources(row: Row | None) -> Row | None:
+    """Take ``source_of`` apart: which source and day each value came from."""
+    if row is None:
+        return None
+    return {**row, c.SOURCE_OF: json.loads(row.get(c.SOURCE_OF) or "{}")}
+
+
+def _parts(row: Row | None) -> list[Row]:
+    return sorted((row or {}).get(c.SCORE_PARTS) or [], key=lambda part: -abs(part["points"]))
+
+
+def _cutpoints(release: _Release) -> list[Row]:
+    rows = release.rows(tables.CUTPOINT, c.UNIT, [release.config.welfare.unit])
+    return sorted(rows, key=lambda row: row[c.K])
+
+
+def _programs(release: _Release, person_ids: list[str], family_ids: list[str]) -> list[Row]:
+    found = []
+    for program in release.config.programs.enabled:
+        rows = release.rows(tables.decision(program), c.FAMILY_ID, family_ids)
+        # A program of persons names persons: the others of the family are not this reader's.
+        own = [row for row in rows if row[c.PERSON_ID] is None or not person_ids or row[c.PERSON_ID] in person_ids]
+        found += [{c.PROGRAM: program, **row} for row in own]
+    return found

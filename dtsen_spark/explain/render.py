@@ -1,0 +1,211 @@
+"""What was found, said to its reader: plain words for a citizen, everything for an auditor; text, JSON or HTML.
+
+A citizen's page has no number of a document, no other person and no model weights; an auditor's has all of it.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any, Final
+
+from jinja2 import Environment, StrictUndefined
+
+from dtsen_spark import codes, tables
+from dtsen_spark import columns as c
+from dtsen_spark.errors import UsageError
+from dtsen_spark.wording import Wording
+
+Row = dict[str, Any]
+Section = tuple[str, list[str]]
+
+CITIZEN: Final = "citizen"
+AUDITOR: Final = "auditor"
+READERS: Final = (CITIZEN, AUDITOR)
+FORMATS: Final = ("text", "json", "html")
+
+_POINTS: Final = 1_000_000  # a score is log expenditure in millionths
+_STRONGEST: Final = 5
+_LEVEL: Final = "level"
+_OWN: Final = (c.NAME, c.SEX, c.BIRTH_DATE)
+_PAGE: Final = """<!DOCTYPE html>
+<html lang="{{ language }}"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title><style>
+body{font:1rem/1.5 system-ui,Helvetica,Arial,sans-serif;max-width:44rem;margin:0 auto;padding:1rem;color:#1f2933}
+h1{font-size:1.4rem}h2{font-size:1.1rem;border-top:1px solid #d5dbe1;padding-top:.5rem}li{margin:.15rem 0}
+@media print{body{max-width:none}}
+</style></head><body><h1>{{ title }}</h1>
+{% for heading, lines in sections %}{% if heading %}<h2>{{ heading }}</h2>{% endif %}
+<ul>{% for line in lines %}<li>{{ line }}</li>{% endfor %}</ul>
+{% endfor %}</body></html>
+"""
+
+
+def render(found: Row | None, reader: str, form: str, language: str) -> str:
+    """Return the explanation.
+
+    Args:
+        found: As of ``lookup.of_person``; None = nobody.
+        reader: ``citizen`` or ``auditor``.
+        form: ``text``, ``json`` or ``html``.
+        language: ``id`` or ``en``.
+
+    Raises:
+        UsageError: The reader or the format is unknown.
+    """
+    for option, value, known in (("--for", reader, READERS), ("--format", form, FORMATS)):
+        if value not in known:
+            message = f"{option} {value}: choose {', '.join(known)}"
+            raise UsageError(message)
+    words = Wording(language, "explain")
+    if form == "json":
+        return json.dumps(_shown(found, reader), indent=2, sort_keys=True, default=_plain, ensure_ascii=False)
+    title = words.text("title_auditor" if reader == AUDITOR else "title")
+    sections = [("", [words.text("not_found")])] if found is None else list(_sections(found, reader, words))
+    if form == "html":
+        page = Environment(autoescape=True, undefined=StrictUndefined).from_string(_PAGE)
+        return page.render(language=language, title=title, sections=sections)
+    lines = [title, ""]
+    for heading, told in sections:
+        lines += [*([heading] if heading else []), *(f"  {line}" for line in told), ""]
+    return "\n".join(lines)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def _shown(found: Row | None, reader: str) -> Row:
+    """The same facts as data; a citizen's without what names others or documents."""
+    if found is None:
+        return {"found": False}
+    if reader == AUDITOR:
+        return {"found": True, **found}
+    score = found["score"] or {}
+    return {
+        "found": True,
+        c.RELEASE_ID: found["release_id"],
+        "person": {name: found["person"][name] for name in (*_OWN, c.SOURCES)} if found["person"] else None,
+        "values": [
+            {"indicator": name, "value": value, "source": source}
+            for part in ("attributes", "housing")
+            for name, value, source in _values(found[part])
+        ],
+        c.DECILE: score.get(c.DECILE),
+        c.STATE: score.get(c.STATE),
+        "programs": [
+            {
+                name: row[name]
+                for name in (c.PROGRAM, c.DECISION, c.REASONS, c.CHANGE, c.CHANGE_CAUSE, c.BENEFIT_IDR_YEAR)
+            }
+            for row in found["programs"]
+        ],
+    }
+
+
+def _sections(found: Row, reader: str, w: Wording) -> Iterator[Section]:
+    yield w.text("recorded"), list(_recorded(found, w))
+    if found["family"]:
+        family = found["family"]
+        housing = [_value(*one, w) for one in _values(found["housing"])]
+        yield w.text("family"), [f"{family[c.MEMBERS]} {w.text('members')}", *housing]
+    if found["score"]:
+        yield w.text("desil"), list(_desil(found, w))
+        yield w.text("why"), list(_why(found, w, None if reader == AUDITOR else _STRONGEST))
+    if found["programs"]:
+        yield w.text("programs"), [_decided(row, w) for row in found["programs"]]
+    if reader == AUDITOR:
+        yield w.text("records"), [_linked(row, w) for row in found["records"]]
+        yield w.text("pairs"), [_pair(row, w) for row in found["pairs"]]
+    else:
+        yield w.text("what_you_can_do"), [w.text(key) for key in ("do_correct", "do_object", "do_access")]
+
+
+def _recorded(found: Row, w: Wording) -> Iterator[str]:
+    person = found["person"]
+    yield f"{w.text('release')}: {found['release_id']}"
+    if person:
+        for name in _OWN:
+            if person[name] is not None:
+                yield _value(name, person[name], None, w)
+        yield f"{w.text('sources')}: {', '.join(w.code(source) for source in person[c.SOURCES])}"
+    for one in _values(found["attributes"]):
+        yield _value(*one, w)
+
+
+def _values(row: Row | None) -> Iterator[tuple[str, object, str | None]]:
+    """Indicators that have a value, with the source and day it came from."""
+    wanted = (*tables.PERSON_INDICATORS, *tables.FAMILY_INDICATORS, c.RELATION, c.MARITAL)
+    for name, value in (row or {}).items():
+        if name in wanted and value is not None:
+            yield name, value, (row or {})[c.SOURCE_OF].get(name)
+
+
+def _value(name: str, value: object, source: str | None, w: Wording) -> str:
+    if isinstance(value, bool):
+        said = w.text("yes") if value else w.text("no")
+    else:
+        said = _label(name, value) if w.language == "id" else str(value)
+    # The day is part of the answer: a value of 2022 may be out of date.
+    origin = ""
+    if source:
+        name_of_source, _, day = source.partition(" ")
+        origin = f" ({w.text('from_where')} {w.code(name_of_source)}, {day})"
+    return f"{w.code(name)}: {said}{origin}"
+
+
+def _label(name: str, value: object) -> str:
+    """The Indonesian label of a code, or the value."""
+    known = codes.code_lists().get(name)
+    labels = {one.code: one.label for one in known.codes} if known else {}
+    return labels.get(str(value), str(value))
+
+
+def _desil(found: Row, w: Wording) -> Iterator[str]:
+    score = found["score"]
+    if score[c.DECILE] is None:
+        yield f"{w.text('unranked_say')}: {w.code(score[c.REASON])}"
+        return
+    yield w.text("desil_say").format(decile=score[c.DECILE])
+    yield f"{w.text('estimate')}: Rp {w.number(score[c.EXPENDITURE_IDR_MONTH])}"
+    cuts = {row[c.K]: row[c.SCORE] for row in found["cutpoints"]}
+    away = []
+    for k, key, sign in ((score[c.DECILE] - 1, "to_lower", 1), (score[c.DECILE], "to_upper", -1)):
+        if k in cuts:
+            gap = math.expm1(abs(score[c.SCORE] - cuts[k]) / _POINTS)
+            away.append(f"{w.percent(sign * gap if sign > 0 else gap)} {w.text(key)}")
+    if away:
+        yield f"{w.text('distance')}: {'; '.join(away)}"
+
+
+def _why(found: Row, w: Wording, most: int | None) -> Iterator[str]:
+    parts = [part for part in found["parts"] if part["indicator"] != _LEVEL]
+    if not parts:
+        yield w.text("no_parts")
+    for key, sign in (("lowers", -1), ("raises", 1)):
+        strongest = [part for part in parts if sign * part["points"] > 0][:most]
+        if strongest:
+            told = ", ".join(f"{w.code(p['indicator'])} ({w.signed(p['points'] / _POINTS, 3)})" for p in strongest)
+            yield f"{w.text(key)}: {told}"
+
+
+def _decided(row: Row, w: Wording) -> str:
+    reasons = ", ".join(w.code(reason) for reason in row[c.REASONS])
+    benefit = f"; Rp {w.number(row[c.BENEFIT_IDR_YEAR])}" if row[c.BENEFIT_IDR_YEAR] else ""
+    return f"{w.code(row[c.PROGRAM])}: {w.code(row[c.DECISION])}" + (f" ({reasons})" if reasons else "") + benefit
+
+
+def _linked(row: Row, w: Wording) -> str:
+    weight = "" if row[c.MATCH_WEIGHT] is None else f", {w.text('weight')} {w.number(row[c.MATCH_WEIGHT], 1)}"
+    return f"{row[c.RECORD_ID]}: {w.text('rule')} {row[c.MATCH_REASON]}{weight}"
+
+
+def _pair(row: Row, w: Wording) -> str:
+    levels = "; ".join(
+        f"{w.code(part['comparison'])}: {part['level']} {w.signed(part['weight'], 1)}"
+        for part in json.loads(row[c.AGREEMENT] or "[]")
+    )
+    return f"{row[c.RECORD_ID_L]} ~ {row[c.RECORD_ID_R]}: {w.number(row[c.MATCH_WEIGHT], 1)} ({levels})"

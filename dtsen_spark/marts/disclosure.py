@@ -1,0 +1,236 @@
+"""Which cells of a table of regions are left out, so that nobody can be found by counting or by subtracting.
+
+A table holds, for each region of a tree (nation, province, kab/kota, kecamatan), the counts of the same values. What a
+reader can work out is a system of sums: a region is the sum of its parts, and the total of a region is known from
+another table. Two kinds of rows are taken out, and a closed form says when that is enough:
+
+- *Values* that are small in the nation are hidden everywhere, with the next smallest as cover, so that only their sum
+  can be had. The rest of the scheme sees them as one value.
+- *Regions* with a small cell are hidden with all their parts, with the next smallest siblings as cover. A reader then
+  knows, of the hidden siblings, their totals T and the sums S of each value, together N. That is a transportation
+  problem: a cell lies between max(0, T + S - N) and min(T, S), so its interval is min(T, S, N - T, N - S) wide.
+  Siblings are added until no T, S, N - T or N - S is below the threshold; where that never is, all are hidden.
+
+A table of changes shares sums with the release before (kept + dropped = selected then): such values form a *block*
+whose sum counts as known, and the condition holds in each block. Regions that the release before hid are preferred as
+cover, so that two releases do not show two halves of one secret. Plain Python, in a fixed order, no Spark.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dtsen_spark.marts.suppression import suppressed
+
+NATION: Final = "00"
+DIGITS: Final = (0, 2, 4, 6)  # of nation, province, kab/kota, kecamatan: the place is the level
+
+Value = tuple[Any, ...]
+Cell = tuple[str, Value]
+Row = Mapping[Value, int]
+
+_MERGED: Final[Value] = ("merged",)
+_REST: Final = "~"  # what a region has beyond its listed parts: places known no finer
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the last published release left out of a table; preferred as cover, never a reason of its own.
+
+    Attributes:
+        regions: Regions of which it showed nothing.
+        values: Values that it left out of the nation.
+    """
+
+    regions: frozenset[str] = frozenset()
+    values: frozenset[Value] = frozenset()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of counts before anything is left out.
+
+    Attributes:
+        counts: Count of each (region, value), ancestors included; a cell that is not there counts 0.
+        sealed: Regions whose total is left out wherever it would stand: they are left out here too.
+        before: What the last published release left out of this table.
+        blocks: Sets of values whose sum is known for each region from elsewhere.
+        totals_known: The totals of the regions are known from elsewhere, but for the sealed ones.
+    """
+
+    counts: Mapping[Cell, int]
+    sealed: Collection[str] = frozenset()
+    before: Before = Before()
+    blocks: Sequence[Collection[Value]] = ()
+    totals_known: bool = True
+
+
+def upward(code: str, deepest: int) -> Iterator[str]:
+    """The nation and each region above a code, down to the code, no deeper than asked for or than is sure."""
+    yield NATION
+    for digits in DIGITS[1 : deepest + 1]:
+        if len(code) >= digits:
+            yield code[:digits]
+
+
+def parent(region: str) -> str:
+    """Return the region that a region is part of; not for the nation."""
+    return NATION if len(region) == DIGITS[1] else region[: len(region) - 2]
+
+
+def hidden_regions(totals: Mapping[str, int], small: int, before: Before = Before()) -> frozenset[str]:
+    """Return the regions whose total is left out: no other table may show it either.
+
+    Args:
+        totals: Count of each region, ancestors included.
+        small: Counts from 1 to below this are small.
+        before: What the last published release left out.
+    """
+    table = Table({(region, ()): count for region, count in totals.items()}, before=before, totals_known=False)
+    return frozenset(region for (region, _), hidden in listed(table, small) if hidden)
+
+
+def listed(table: Table, small: int) -> list[tuple[Cell, bool]]:
+    """Return every cell to list, in order, and whether its count is left out.
+
+    A region that is hidden lists every value, so that not even the empty ones are told apart.
+
+    Args:
+        table: The counts.
+        small: Counts from 1 to below this are small.
+    """
+    rows: dict[str, dict[Value, int]] = defaultdict(dict)
+    for (region, value), count in table.counts.items():
+        if count:
+            rows[region][value] = count
+    values = sorted(rows.get(NATION, {}), key=_order)
+    parts = _partition(rows.get(NATION, {}), table.blocks, small)
+    merged = _merged(rows.get(NATION, {}), parts, table.before, small)
+    whole = sum(rows.get(NATION, {}).values()) < small
+    recoded = {region: _recode(row, merged) for region, row in rows.items()}
+    hidden = set(rows) if whole else _hidden(recoded, [_names(part, merged) for part in parts], table, small)
+    out: list[tuple[Cell, bool]] = []
+    for region in sorted(rows):
+        for value in values:
+            told = recoded[region].get(merged.get(value, value), 0)
+            if region in hidden or told:
+                # A merged value is listed wherever any value of its group is there.
+                secret = region in hidden or value in merged
+                if secret or value in rows[region]:
+                    out.append(((region, value), secret))
+    return out
+
+
+def _order(value: Value) -> tuple[tuple[bool, str], ...]:
+    return tuple((part is None, str(part).zfill(2)) for part in value)
+
+
+def _partition(nation: Row, blocks: Sequence[Collection[Value]], small: int) -> list[frozenset[Value]]:
+    """Groups of values whose sum is known; one too small to be known joins the rest."""
+    parts = []
+    rest = set(nation)
+    for block in blocks:
+        inside = frozenset(value for value in block if value in nation)
+        if sum(nation[value] for value in inside) >= small and rest - inside:
+            parts.append(inside)
+            rest -= inside
+    if parts and 0 < sum(nation[value] for value in rest) < small:
+        rest |= parts.pop()
+    return [frozenset(rest), *parts]
+
+
+def _merged(nation: Row, parts: Iterable[frozenset[Value]], before: Before, small: int) -> dict[Value, Value]:
+    """Values that are small in the nation, with their cover, by the name under which they count as one."""
+    merged: dict[Value, Value] = {}
+    for number, part in enumerate(parts):
+        out = suppressed({value: nation[value] for value in part}, [tuple(part)], small)
+        if out:
+            merged.update({value: (*_MERGED, number) for value in part if value in out or value in before.values})
+    return merged
+
+
+def _names(part: Iterable[Value], merged: Mapping[Value, Value]) -> frozenset[Value]:
+    return frozenset(merged.get(value, value) for value in part)
+
+
+def _recode(row: Row, merged: Mapping[Value, Value]) -> dict[Value, int]:
+    recoded: dict[Value, int] = defaultdict(int)
+    for value, count in row.items():
+        recoded[merged.get(value, value)] += count
+    return dict(recoded)
+
+
+def _hidden(rows: Mapping[str, Row], parts: Sequence[frozenset[Value]], table: Table, small: int) -> set[str]:
+    children: dict[str, list[str]] = defaultdict(list)
+    for region in sorted(rows):
+        if region != NATION:
+            children[parent(region)].append(region)
+    hidden: set[str] = set()
+    shown = [NATION] if NATION in rows else []
+    while shown:
+        above = shown.pop()
+        group = {region: rows[region] for region in children[above]}
+        if group and (rest := _rest(rows[above], group.values())):
+            group[above + _REST] = rest
+        out = _cover(group, parts, table, small)
+        for region in children[above]:
+            if region not in out:
+                shown.append(region)
+        below = [region for region in out if region in rows]
+        while below:
+            region = below.pop()
+            hidden.add(region)
+            below.extend(children[region])
+    return hidden
+
+
+def _rest(above: Row, group: Iterable[Row]) -> dict[Value, int]:
+    left = dict(above)
+    for row in group:
+        for value, count in row.items():
+            left[value] -= count
+    return {value: count for value, count in left.items() if count}
+
+
+def _cover(group: Mapping[str, Row], parts: Sequence[frozenset[Value]], table: Table, small: int) -> set[str]:
+    """The siblings to hide: those with a small cell, and as many more as it takes."""
+    out = {
+        region
+        for region, row in group.items()
+        if region in table.sealed or any(0 < count < small for count in row.values())
+    }
+    if not out:
+        return out
+    out |= {region for region in group if region in table.before.regions}
+    unknown = {region for region in group if region in table.sealed} if table.totals_known else set(group)
+    # What a region has beyond its parts is known where all its parts are.
+    unknown |= {region for region in group if unknown and region.endswith(_REST)}
+    spare = sorted(group.keys() - out, key=lambda region: (-sum(group[region].values()), region))
+    while spare and not _safe({region: group[region] for region in out}, parts, unknown, small):
+        out.add(spare.pop())
+    return out
+
+
+def _safe(rows: Mapping[str, Row], parts: Iterable[frozenset[Value]], unknown: Collection[str], small: int) -> bool:
+    """Whether the hidden rows protect each other: the condition of the module's text, in each block."""
+    if len(rows) < 2:
+        return False
+    for part in parts:
+        sums: dict[Value, int] = defaultdict(int)
+        known = []
+        for region, row in rows.items():
+            inside = {value: count for value, count in row.items() if value in part}
+            for value, count in inside.items():
+                sums[value] += count
+            total = sum(inside.values())
+            # A total that is small itself is left out where it would stand.
+            if region not in unknown and total >= small:
+                known.append(total)
+        whole = sum(sums.values())
+        lump = whole - sum(known)
+        if any(0 < count < small for count in sums.values()) or any(whole - total < small for total in known):
+            return False
+        if known and 0 < lump < small:
+            return False
+    return True

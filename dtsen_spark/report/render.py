@@ -1,0 +1,365 @@
+"""The page: sections from the facts of a release, in one language."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.config import conf_dir
+from dtsen_spark.errors import UsageError
+from dtsen_spark.report import charts, facts
+from dtsen_spark.report.facts import Facts, Row
+from dtsen_spark.wording import INDONESIAN, LANGUAGES, Wording
+
+_NATION: Final = 0
+_PROVINCE: Final = 1
+_KAB: Final = 2
+_POOR: Final = (1, 2)  # the poorest fifth
+_TOP: Final = 20
+_BILLION: Final = 1e9
+_STAGES: Final = ("ingest", "harmonise", "linkage", "family", "welfare", "programs")
+
+
+def write(root: Path, period: str, out: Path, language: str = INDONESIAN) -> Path:
+    """Write the report of the newest release of a period.
+
+    Args:
+        root: The lake.
+        period: Quarter or month.
+        out: The HTML file.
+        language: ``id`` or ``en``.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: The language is unknown, or the lake has no such release with statistics.
+    """
+    if language not in LANGUAGES:
+        message = f"--lang {language}: choose {' or '.join(LANGUAGES)}"
+        raise UsageError(message)
+    page = render(facts.read(root, period), Wording(language))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    half = out.with_name(f".{out.name}.half")
+    half.write_text(page, encoding="utf-8")
+    half.replace(out)
+    return out
+
+
+def render(found: Facts, wording: Wording) -> str:
+    """Return the page.
+
+    Args:
+        found: Facts of the release.
+        wording: Its language.
+    """
+    environment = Environment(
+        loader=PackageLoader("dtsen_spark.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    parts = {
+        "headline": _headline(found, wording),
+        "accounts": _accounts(found),
+        "sources": _sources(found),
+        "gate": _gate(found),
+        "linkage": _linkage(found, wording),
+        "pmt": _pmt(found, wording),
+        "deciles": _deciles(found, wording),
+        "regions": _regions(found, wording),
+        "programs": _programs(found, wording),
+        "objections": found.figures("objection"),
+        "compared": _compared(found),
+        "suppressed": _suppressed(found),
+    }
+    return environment.get_template("report.html.j2").render(w=wording, f=found, c=c, **parts)
+
+
+def _nation(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if row[c.REGION_LEVEL] == _NATION]
+
+
+def _total(rows: Iterable[Row], name: str) -> int | None:
+    """The sum of what is shown; None where nothing is."""
+    shown = [row[name] for row in rows if row[name] is not None]
+    return sum(shown) if shown else None
+
+
+def _whole(stats: dict[str, list[Row]]) -> dict[str, float | None]:
+    nation = next(iter(_nation(stats[tables.STATS_REGION.name])), None) or {}
+    budget = _total(_nation(stats[tables.STATS_BUDGET.name]), c.BENEFIT_TOTAL_IDR_YEAR)
+    return {
+        "persons": nation.get(c.PERSONS),
+        "families": nation.get(c.FAMILIES),
+        "coverage": nation.get(c.COVERAGE),
+        "budget": None if budget is None else budget / _BILLION,
+    }
+
+
+def _headline(found: Facts, wording: Wording) -> list[tuple[str, str]]:
+    whole = _whole(found.stats)
+    rupiah = f"Rp {wording.number(whole['budget'], 2)} {'miliar' if wording.language == INDONESIAN else 'billion'}"
+    return [
+        (wording.text("persons"), wording.number(whole["persons"])),
+        (wording.text("families"), wording.number(whole["families"])),
+        (wording.text("coverage"), wording.percent(whole["coverage"], 1)),
+        (wording.text("budget"), rupiah),
+    ]
+
+
+def _accounts(found: Facts) -> list[Row]:
+    by_stage: dict[str, list[Row]] = defaultdict(list)
+    for row in found.accounts:
+        by_stage[row[c.STAGE]].append(row)
+    return [
+        {
+            c.STAGE: stage,
+            "subjects": len(own),
+            c.ROWS_IN: sum(row[c.ROWS_IN] for row in own),
+            c.ROWS_OUT: sum(row[c.ROWS_OUT] for row in own),
+            c.ROWS_SET_ASIDE: sum(row[c.ROWS_SET_ASIDE] for row in own),
+            "balanced": all(row[c.ROWS_IN] == row[c.ROWS_OUT] + row[c.ROWS_SET_ASIDE] for row in own),
+        }
+        for stage in _STAGES
+        if (own := by_stage.get(stage))
+    ]
+
+
+def _sources(found: Facts) -> list[Row]:
+    """The newest batch of each delivered table, with what of it is in quarantine."""
+    aside = {(row[c.SUBJECT], row[c.BATCH_ID]): row[c.ROWS_SET_ASIDE] for row in found.accounts}
+    newest = {
+        f"{row[c.SOURCE]}/{row[c.SOURCE_TABLE]}": row
+        for row in sorted(found.batches, key=lambda row: (str(row[c.AS_OF]), str(row[c.BATCH_ID])))
+    }
+    return [
+        {**row, c.SUBJECT: subject, c.ROWS_SET_ASIDE: aside.get((subject, row[c.BATCH_ID]), 0)}
+        for subject, row in sorted(newest.items())
+    ]
+
+
+def _gate(found: Facts) -> dict[str, Any]:
+    verdict = found.metric("audit", "gate_passed")
+    return {
+        "passed": bool(verdict[-1][c.VALUE]) if verdict else None,
+        "checks": sum(row[c.STAGE] == "audit" for row in found.metrics),
+        "failed": found.failed,
+        "warnings": sorted({row[c.METRIC] for row in found.metrics if row[c.SEVERITY] == "warning" and row[c.VALUE]}),
+    }
+
+
+def _drawn(chart: Any, description: str, wording: Wording) -> Markup:
+    # Not escaped: drawn here, from numbers and our own texts.
+    return Markup(charts.svg(chart, description, wording.language))
+
+
+def _linkage(found: Facts, w: Wording) -> dict[str, Any]:
+    rows = [row for row in found.stats[tables.STATS_LINKAGE.name] if row[c.RECORDS] is not None]
+    by_reason: dict[str, int] = defaultdict(int)
+    for row in rows:
+        by_reason[row[c.MATCH_REASON]] += row[c.RECORDS]
+    order = [w.code(reason) for reason, _ in sorted(by_reason.items(), key=lambda item: -item[1])]
+    data = [{"reason": w.code(row[c.MATCH_REASON]), "records": row[c.RECORDS], "source": row[c.SOURCE]} for row in rows]
+    reasons = charts.stacked(data, "reason", "records", "source", charts.numbers(w.text("records"), "~s"), order=order)
+    weights = [
+        {"bits": int(row[c.METRIC]), "pairs": row[c.VALUE], "state": w.code(row[c.SUBJECT])}
+        for row in found.figures("link_weight")
+    ]
+    histogram = charts.histogram(weights, "pairs", "state", w.text("weights_axis"), charts.numbers(w.text("pairs")))
+    return {
+        "reasons": _drawn(reasons, _told(w.text("linkage"), by_reason, w), w) if data else None,
+        "weights": _drawn(histogram, w.text("weights"), w) if weights else None,
+        "examples": _examples(found, w),
+    }
+
+
+def _told(title: str, counts: dict[str, int], w: Wording) -> str:
+    """A chart in words: its title and its bars, greatest first."""
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    return f"{title}: " + "; ".join(f"{w.code(name)} {w.number(count)}" for name, count in ranked)
+
+
+def _examples(found: Facts, w: Wording) -> list[tuple[str, str, Markup]]:
+    by_subject: dict[str, list[Row]] = defaultdict(list)
+    for row in found.figures("link_example"):
+        by_subject[row[c.SUBJECT]].append(row)
+    shown = []
+    for subject, rows in sorted(by_subject.items()):
+        state, _, number = subject.partition(" ")
+        if number not in {"1", "2"}:
+            continue
+        pairs = next(row[c.VALUE] for row in rows if row[c.METRIC] == "pairs")
+        parts = [(_part(row[c.METRIC], w), row[c.VALUE]) for row in rows if row[c.METRIC] != "pairs"]
+        told = "; ".join(f"{name} {w.signed(bits, 1)}" for name, bits in parts)
+        drawn = charts.waterfall(parts, w.text("total"), charts.numbers(w.text("weights_axis")))
+        shown.append((w.code(state), w.number(pairs), _drawn(drawn, f"{w.text('example')}: {told}", w)))
+    return shown
+
+
+def _part(text: str, w: Wording) -> str:
+    comparison, _, level = text.partition(": ")
+    return f"{w.code(comparison)}: {w.code(level)}"
+
+
+def _pmt(found: Facts, w: Wording) -> dict[str, Any]:
+    fit = found.figures("pmt")
+    version = next((row[c.SUBJECT] for row in fit if row[c.METRIC] == "households"), None)
+    errors = sorted(found.figures("targeting"), key=lambda row: (int(row[c.SUBJECT]), row[c.METRIC]))
+    data = [{"share": row[c.SUBJECT], "error": row[c.VALUE], "kind": w.code(row[c.METRIC])} for row in errors]
+    chart = charts.columns(data, "share", "error", "kind", charts.numbers(None, ".0%"), w.text("share"))
+    told = "; ".join(f"{row[c.SUBJECT]}%: {w.code(row[c.METRIC])} {w.percent(row[c.VALUE])}" for row in errors)
+    return {"version": version, "fit": fit, "chart": _drawn(chart, told, w) if data else None}
+
+
+def _deciles(found: Facts, w: Wording) -> dict[str, Any]:
+    rows = sorted(_nation(found.stats[tables.STATS_DECILE.name]), key=lambda row: row[c.DECILE] or 99)
+    units = (("persons", c.PERSONS), ("families", c.FAMILIES))
+    data = [
+        {"decile": _decile(row, w), "count": row[name], "unit": w.text(unit)}
+        for row in rows
+        for unit, name in units
+        if row[name] is not None
+    ]
+    chart = charts.columns(data, "decile", "count", "unit", charts.numbers(None, "~s"), w.text("decile"))
+    told = "; ".join(f"{row['decile']}: {w.number(row['count'])} {row['unit']}" for row in data)
+    ages = [row for row in _nation(found.stats[tables.STATS_POPULATION.name]) if row[c.PERSONS] is not None]
+    names = (w.text("male"), w.text("female"))
+    people = [
+        {
+            "age": row[c.AGE_GROUP] or w.text("unknown"),
+            "sex": names[0] if row[c.SEX] == "L" else names[1],
+            "persons": -row[c.PERSONS] if row[c.SEX] == "L" else row[c.PERSONS],
+        }
+        for row in ages
+        if row[c.SEX] is not None
+    ]
+    pyramid = charts.pyramid(people, charts.magnitudes(w.text("persons")), names)
+    told_ages = "; ".join(f"{row['age']} {row['sex']} {w.number(abs(row['persons']))}" for row in people)
+    return {
+        "chart": _drawn(chart, f"{w.text('deciles')}: {told}", w) if data else None,
+        "pyramid": _drawn(pyramid, f"{w.text('pyramid')}: {told_ages}", w) if people else None,
+    }
+
+
+def _decile(row: Row, w: Wording) -> str:
+    return w.text("not_ranked") if row[c.DECILE] is None else str(row[c.DECILE])
+
+
+def _poor_shares(rows: Iterable[Row], level: int) -> dict[str, Row]:
+    """Persons of each region that is shown, and the share of the poorest fifth among them."""
+    of_region: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row[c.REGION_LEVEL] == level:
+            of_region[row[c.REGION_CODE]].append(row)
+    shares = {}
+    for code, own in of_region.items():
+        if not any(row[c.SUPPRESSED] for row in own):
+            persons = sum(row[c.PERSONS] for row in own)
+            poor = sum(row[c.PERSONS] for row in own if row[c.DECILE] in _POOR)
+            shares[code] = {
+                c.REGION_NAME: own[0][c.REGION_NAME],
+                c.PERSONS: persons,
+                "share": poor / persons if persons else None,
+            }
+    return shares
+
+
+def _tiles() -> list[dict[str, str]]:
+    with (conf_dir() / "bi" / "tiles.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _regions(found: Facts, w: Wording) -> dict[str, Any]:
+    rows = found.stats[tables.STATS_DECILE.name]
+    provinces = _poor_shares(rows, _PROVINCE)
+    data: list[Row] = [
+        {
+            "column": int(tile["column"]),
+            "row": int(tile["row"]),
+            "short": tile["short"],
+            "share": provinces.get(tile["province_code"], {}).get("share"),
+        }
+        for tile in _tiles()
+    ]
+    told = "; ".join(f"{one[c.REGION_NAME]} {w.percent(one['share'])}" for one in provinces.values())
+    kab = sorted(_poor_shares(rows, _KAB).values(), key=lambda one: (-(one["share"] or 0), one[c.REGION_NAME] or ""))
+    there = {row[c.REGION_CODE] for row in rows if row[c.REGION_LEVEL] == _KAB}
+    chart = charts.tiles(data, lambda share: w.percent(share, 0))
+    return {
+        "tiles": _drawn(chart, f"{w.text('tiles')}: {told or w.text('none')}", w),
+        "top": kab[:_TOP],
+        "more": kab[_TOP:],
+        "hidden": len(there) - len(kab),
+    }
+
+
+def _programs(found: Facts, w: Wording) -> list[dict[str, Any]]:
+    rows = _nation(found.stats[tables.STATS_PROGRAM.name])
+    budget = _nation(found.stats[tables.STATS_BUDGET.name])
+    shown = []
+    for program in sorted({row[c.PROGRAM] for row in rows}):
+        own = [row for row in rows if row[c.PROGRAM] == program]
+        of_decile = [row for row in budget if row[c.PROGRAM] == program]
+        cost = _total(of_decile, c.BENEFIT_TOTAL_IDR_YEAR)
+        shown.append(
+            {
+                "program": w.code(program),
+                "unit": w.text(own[0][c.UNIT]),
+                "selected": _count(own, c.DECISION, "SELECTED"),
+                "enter": _count(own, c.CHANGE, "ADD"),
+                "stay": _count(own, c.CHANGE, "KEEP"),
+                "leave": _count(own, c.CHANGE, "DROP"),
+                "eligible": _count(own, c.DECISION, "ELIGIBLE"),
+                "excluded": _count(own, c.DECISION, "EXCLUDED"),
+                "cost": None if cost is None else cost / _BILLION,
+                "deciles": _by_decile(of_decile, w, w.code(program)),
+                "causes": [
+                    row
+                    for row in _nation(found.stats[tables.STATS_CHANGE.name])
+                    if row[c.PROGRAM] == program and row[c.CHANGE_CAUSE]
+                ],
+            }
+        )
+    return shown
+
+
+def _count(rows: Sequence[Row], name: str, value: str) -> int | None:
+    """The sum of the rows with a value: 0 where there is none, None where some are left out."""
+    own = [row for row in rows if row[name] == value]
+    return None if any(row[c.SUPPRESSED] for row in own) else sum(row[c.ROWS] for row in own)
+
+
+def _by_decile(rows: Sequence[Row], w: Wording, program: str) -> Markup | None:
+    data = [
+        {"decile": _decile(row, w), "units": row[c.ROWS], "program": program}
+        for row in sorted(rows, key=lambda row: row[c.DECILE] or 99)
+        if row[c.ROWS] is not None
+    ]
+    if not data:
+        return None
+    told = "; ".join(f"{row['decile']}: {w.number(row['units'])}" for row in data)
+    chart = charts.columns(data, "decile", "units", "program", charts.numbers(None, "~s"), w.text("decile"))
+    return _drawn(chart, f"{program}, {w.text('by_decile')}: {told}", w)
+
+
+def _compared(found: Facts) -> list[tuple[str, float | None, float | None]]:
+    if found.previous is None:
+        return []
+    now, before = _whole(found.stats), _whole(found.before)
+    return [(name, now[name], before[name]) for name in now]
+
+
+def _suppressed(found: Facts) -> list[tuple[str, int, int]]:
+    return [
+        (f"stats/{name}", sum(bool(row[c.SUPPRESSED]) for row in rows), len(rows))
+        for name, rows in found.stats.items()
+        if rows and c.SUPPRESSED in rows[0]
+    ]
