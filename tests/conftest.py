@@ -1,5 +1,6 @@
 """One Spark session and one small published lake for all tests: making them costs more than most tests."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,16 @@ from dtsen_spark.pipeline import Outcome, RunRequest
 from dtsen_spark.pipeline import run as run_pipeline
 from dtsen_spark.synthetic import generate
 
-_SETTINGS = ("spark.master=local[2]", "spark.shuffle_partitions=2", "spark.driver_memory=2g")
+_SETTINGS = (
+    "spark.master=local[2]",
+    "spark.shuffle_partitions=2",
+    "spark.driver_memory=2g",
+    # On a few thousand rows compiling a plan costs more than running it. The slow tests run compiled plans, and must
+    # give the same content hashes.
+    "spark.options={spark.sql.codegen.wholeStage: 'false', spark.sql.codegen.factoryMode: NO_CODEGEN}",
+)
+# For the same reason: the quick compiler of the JVM only.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
 
 
 @dataclass(frozen=True)
