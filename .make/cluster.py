@@ -89,7 +89,7 @@ def require_free(port: int, option: str) -> None:
             raise ClusterError(message) from None
 
 
-def start(name: str, *arguments: str) -> None:
+def start(name: str, *arguments: str) -> "subprocess.Popen[bytes]":
     """Start one daemon in a process group of its own, so that its executors end with it."""
     env = os.environ | {
         "SPARK_HOME": str(spark_home()),
@@ -109,6 +109,7 @@ def start(name: str, *arguments: str) -> None:
             start_new_session=True,
         )
     (HOME / f"{name}.pid").write_text(str(process.pid), encoding="utf-8")
+    return process
 
 
 def alive_workers(ui_port: int) -> int:
@@ -120,18 +121,22 @@ def alive_workers(ui_port: int) -> int:
         return 0
 
 
-def wait_for_workers(ui_port: int, names: list[str]) -> None:
+def wait_for_workers(ui_port: int, daemons: dict[str, "subprocess.Popen[bytes]"]) -> None:
     """Wait until every worker is registered.
+
+    Args:
+        ui_port: Port of the master's page.
+        daemons: Process of the master and of each worker, by name.
 
     Raises:
         ClusterError: A daemon ended, or time ran out; the end of its log is in the message.
     """
-    workers = len(names) - 1
+    workers = len(daemons) - 1
     deadline = time.monotonic() + START_SECONDS
     while alive_workers(ui_port) < workers:
-        gone = [name for name in names if name not in running()]
+        gone = [name for name, process in daemons.items() if process.poll() is not None]
         if gone or time.monotonic() > deadline:
-            log = HOME / f"{(gone or names)[0]}.log"
+            log = HOME / f"{(gone or list(daemons))[0]}.log"
             tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
             what = f"{gone[0]} ended" if gone else f"not all {workers} workers were there after {START_SECONDS} s"
             message = f"{what}; nothing is left running. The end of {log}:\n{tail}"
@@ -156,11 +161,11 @@ def up(port: int, ui_port: int, workers: int, worker_memory: str) -> None:
     HOME.mkdir(exist_ok=True)
     try:
         web = ("--webui-port", str(ui_port))
-        start("master", f"{CLASSES}master.Master", "--host", HOST, "--port", str(port), *web)
+        daemons = {"master": start("master", f"{CLASSES}master.Master", "--host", HOST, "--port", str(port), *web)}
         for name in names[1:]:
             size = ("--cores", "1", "--memory", worker_memory, "--webui-port", "0", "--work-dir", str(HOME / "work"))
-            start(name, f"{CLASSES}worker.Worker", "--host", HOST, *size, address)
-        wait_for_workers(ui_port, names)
+            daemons[name] = start(name, f"{CLASSES}worker.Worker", "--host", HOST, *size, address)
+        wait_for_workers(ui_port, daemons)
     except BaseException:
         down()
         raise
