@@ -16,11 +16,16 @@ from dtsen_spark import (
     bench,
     evaluation,
     explain,
+    handover,
     linkage,
+    notices,
     pipeline,
     privacy,
+    programs,
+    replay,
     report,
     session,
+    simulation,
     summary,
     synthetic,
     welfare,
@@ -29,10 +34,10 @@ from dtsen_spark import config as configuration
 from dtsen_spark import dictionary as data_dictionary
 from dtsen_spark import lake as lakes
 from dtsen_spark.config import Config
-from dtsen_spark.errors import DtsenError, ExitCode, UsageError
+from dtsen_spark.errors import DtsenError, ExitCode, LakeError, UsageError
 from dtsen_spark.job import Period
 from dtsen_spark.lake import Lake
-from dtsen_spark.release import Registry, diff, serve, status
+from dtsen_spark.release import CONFIRMED, REVERSED, Registry, decide_leavers, diff, maintain, serve, status
 from dtsen_spark.wording import LANGUAGES
 
 app = typer.Typer(
@@ -233,12 +238,120 @@ def show_diff(
     program: Annotated[str, typer.Option("--program", help="Program, such as pkh.")],
     since: Annotated[str, typer.Option("--from", help="Earlier period.")],
     until: Annotated[str, typer.Option("--to", help="Later period.")],
+    file: Annotated[Path | None, typer.Option("--out", help="Notice list, FILE.csv or FILE.json (lines).")] = None,
     config: ConfigOption = None,
     setting: SetOption = None,
 ) -> None:
-    """Print who enters and leaves a program between two periods, by cause."""
+    """Print who enters and leaves a program between two periods, by cause; write what each is told."""
     settings = _load(config, setting, None)
-    summary.print_diff(out, diff(_open(lake, settings, "diff"), program, since, until))
+    if file is not None and file.suffix not in {".csv", ".json"}:
+        message = f"--out {file}: the name must end in .csv or .json"
+        raise UsageError(message)
+    store = _open(lake, settings, "diff")
+    summary.print_diff(out, diff(store, program, since, until))
+    if file is not None:
+        notices.write_notices(store, program, since, until, file)
+
+
+@app.command("decide")
+def decide_on_leavers(
+    lake: LakeOption,
+    period: PeriodOption,
+    program: Annotated[str, typer.Option("--program", help="Program, such as pkh.")],
+    role: Annotated[str, typer.Option("--role", help="Role of who decides.")],
+    name: Annotated[str, typer.Option("--name", help="Who decides.")],
+    stay: Annotated[bool, typer.Option("--stay", help="They stay; without it they leave.")] = False,
+    units: Annotated[Path | None, typer.Option("--units", help="File of unit ids, one a line; default: all.")] = None,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+) -> None:
+    """Record a person's decision on leavers that wait for one."""
+    settings = _load(config, setting, None)
+    Period.parse(period)
+    with lakes.hold(lake):
+        registry = Registry(_open(lake, settings, "decide"))
+        state = REVERSED if stay else CONFIRMED
+        decided = decide_leavers(registry, program, period, state=state, role=role, name=name, units=units)
+    out.print(f"{program} {period}: {decided:,} leavers {state}")
+
+
+@app.command("handover")
+def hand_over(
+    lake: LakeOption,
+    program: Annotated[str, typer.Option("--program", help="Program, such as pkh.")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the files.")],
+    form: Annotated[str, typer.Option("--format", help="csv, parquet or dci.")] = "csv",
+    period: Annotated[str | None, typer.Option("--period", help="Period; default: the published one.")] = None,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+    master: MasterOption = None,
+) -> None:
+    """Write a program's list for its ministry: files by region, manifest, data dictionary."""
+    settings = _load(config, setting, master)
+    with lakes.hold(lake):
+        made = handover.hand_over(_open(lake, settings, "handover"), program, folder, form=form, period=period)
+    out.print(f"{made.folder}: {made.files:,} files, {made.rows:,} units", markup=False)
+
+
+@app.command("simulate")
+def simulate_rules(
+    lake: LakeOption,
+    period: PeriodOption,
+    rules: Annotated[Path, typer.Option("--rules", help="YAML: by program, the changed fields of its rules.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
+    file: Annotated[Path | None, typer.Option("--out", help="File for the figures by kab/kota, FILE.csv.")] = None,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+    master: MasterOption = None,
+) -> None:
+    """Say what other rules would do: who wins and loses, rupiah, by region; written nowhere but the report."""
+    settings = _load(config, setting, master)
+    changed = programs.changed_rules(rules, Period.parse(period))
+    with lakes.hold(lake):
+        found = simulation.simulate(_open(lake, settings, "simulate"), settings, period, changed)
+    summary.print_simulation(out, found)
+    if json_file is not None:
+        json_file.write_text(simulation.as_json(found), encoding="utf-8")
+    if file is not None:
+        file.write_text(simulation.as_csv(found), encoding="utf-8")
+
+
+@app.command("replay")
+def replay_release(
+    lake: LakeOption,
+    period: PeriodOption,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+    master: MasterOption = None,
+) -> None:
+    """Make a past release again from the kept deliveries and compare the content hashes."""
+    settings = _load(config, setting, master)
+    Period.parse(period)
+    with lakes.hold(lake):
+        store = _open(lake, settings, "replay")
+        found = replay.replay(store, settings, period, lambda stage: console.print(f"{stage} again"))
+    summary.print_replay(out, found)
+    if not found.same:
+        message = f"{found.release_id}: made again, it is another"
+        raise LakeError(message)
+
+
+@app.command("maintain")
+def maintain_lake(
+    lake: LakeOption, config: ConfigOption = None, setting: SetOption = None, master: MasterOption = None
+) -> None:
+    """Compact tables, delete files and builds that no retained release needs."""
+    settings = _load(config, setting, master)
+    kept = settings.release
+    with lakes.hold(lake):
+        registry = Registry(_open(lake, settings, "maintain"))
+        done = maintain(
+            registry,
+            keep_releases=kept.keep_releases,
+            keep_hours=kept.keep_hours,
+            keep_delivery_days=kept.keep_delivery_days,
+        )
+    summary.print_maintained(out, done)
 
 
 @app.command("report")

@@ -357,6 +357,22 @@ CHANGE = _col("change", _STRING, "Against the last published release: ADD, KEEP,
 CHANGE_VS_RECIPIENT = _col("change_vs_recipient", _STRING, "Against the program's own list: ADD, KEEP, DROP, NONE.")
 CHANGE_CAUSE = _col("change_cause", _STRING, "Why the decision differs from the last release.")
 BENEFIT_IDR_YEAR = _col("benefit_idr_year", _LONG, "Benefit of a full year.", _SPECIFIC, unit="IDR/year")
+UNIT_ID = _col("unit_id", _STRING, "Unit of a program: person_id, or family_id where the unit is the family.")
+RECIPIENT_CAUSE = _col("recipient_cause", _STRING, "Why the decision differs from the program's own list.")
+CUT_MARGIN = _col(
+    "cut_margin",
+    _LONG,
+    "Score less the last score that was still taken, by the region's quota or the program's deciles: above 0 is out.",
+    _SPECIFIC,
+    unit="1e-6 log IDR",
+)
+NOTICE = _col(
+    "notice",
+    _STRING,
+    "What a leaver's end waits for: GRACE (the date alone), FIELD_CHECK, HUMAN_DECISION; null where nobody leaves.",
+)
+NOTICE_ON = _col("notice_on", _DATE, "Day on which the unit is told of the change.")
+EFFECTIVE_ON = _col("effective_on", _DATE, "First day on which the change can hold.")
 HOLD = _col("hold", _BOOL, "A protected leaver: stays until a field check.")
 COMPONENTS = _col("components", _STRINGS, "Benefit components that count, sorted.", _SPECIFIC)
 ASSIGNMENT_ID = _col("assignment_id", _STRING, "Field check assignment.", _PUBLIC)

@@ -119,6 +119,11 @@ class ReleaseConfig(_Section):
     """Sign-off and publishing."""
 
     signoff_roles: tuple[str, ...] = Field(description="Roles that must sign before publish; empty = none.")
+    keep_releases: int = Field(ge=1, description="Newest published releases that 'dtsen maintain' keeps readable.")
+    keep_hours: int = Field(ge=0, description="Least age of a file that 'dtsen maintain' deletes, hours.")
+    keep_delivery_days: int | None = Field(
+        ge=0, description="Days that superseded deliveries are kept before the oldest kept period; null = for ever."
+    )
 
 
 class Config(_Section):

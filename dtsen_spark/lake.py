@@ -5,7 +5,7 @@ Layout under the root: ``<layer>/<name>`` holds published rows (and bronze, quar
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import deltalake
 from delta.tables import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from filelock import FileLock, Timeout
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
@@ -249,6 +249,50 @@ class Lake:
         """Put a published table back to an earlier Delta version."""
         if self.version(table) != version:
             DeltaTable.forPath(self.spark, str(self.path(table))).restoreToVersion(version)
+
+    def compact(self, table: TableContract) -> int:
+        """Make small files of a table one; a repeat finds nothing to do and writes no version.
+
+        Returns:
+            Files that were replaced.
+        """
+        done = DeltaTable.forPath(self.spark, str(self.path(table))).optimize().executeCompaction().first()
+        return int(done["metrics"]["numFilesRemoved"]) if done else 0
+
+    def vacuum(self, table: TableContract, keep_versions: Sequence[int], keep_hours: int) -> int:
+        """Delete files of a table that neither its newest version nor a kept one needs; a repeat finds none.
+
+        Args:
+            table: The contract.
+            keep_versions: Delta versions that stay readable.
+            keep_hours: Least age of a deleted file, hours.
+
+        Returns:
+            Files that were deleted.
+
+        Raises:
+            LakeError: The log does not know a kept version any more.
+        """
+        path = self.path(table)
+        stored = deltalake.DeltaTable(str(path))
+        try:
+            # Only listed: deleting through the library would enter every run in the log as two versions.
+            unneeded = stored.vacuum(
+                retention_hours=keep_hours,
+                dry_run=True,
+                enforce_retention_duration=False,
+                full=True,
+                keep_versions=list(keep_versions),
+            )
+        except DeltaError as error:
+            message = f"{path}: a retained version is not in the log any more; nothing was deleted"
+            raise LakeError(message) from error
+        # A file that went before is still named as removed.
+        there = [file for name in unneeded if (file := path / name).exists()]
+        for file in there:
+            file.unlink()
+            file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
+        return len(there)
 
     def _observed(self, table: TableContract, df: DataFrame, observation: Observation) -> DataFrame:
         # Decimal, not long: a sum of 64-bit hashes passes 64 bits at a few rows.

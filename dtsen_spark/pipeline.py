@@ -8,7 +8,7 @@ it was in, and the next run begins there.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -19,15 +19,30 @@ import structlog
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark import family, harmonise, ingest, lake, linkage, marts, programs, quality, session, tables, welfare
+from dtsen_spark import (
+    family,
+    harmonise,
+    ingest,
+    lake,
+    linkage,
+    marts,
+    privacy,
+    programs,
+    quality,
+    session,
+    tables,
+    welfare,
+)
 from dtsen_spark.config import Config, conf_dir
 from dtsen_spark.errors import ExitCode, UsageError, worst
 from dtsen_spark.ingest import LandingPlan, RefusedBatch
 from dtsen_spark.job import Job, Period
 from dtsen_spark.lake import Lake, Written
 from dtsen_spark.ledger import Account, Ledger, utc_now
+from dtsen_spark.linkage import model as linkage_model
 from dtsen_spark.quality import GateResult
-from dtsen_spark.release import Registry
+from dtsen_spark.release import Registry, signed
+from dtsen_spark.welfare.registry import registered as registered_pmt
 
 log = structlog.get_logger(__name__)
 
@@ -273,7 +288,12 @@ def _rows(written: dict[str, Written]) -> int:
 
 
 def _run_row(job: Job, stage: Stage, state: str, fingerprint: str, seconds: float, error: str) -> dict[str, Any]:
-    detail = {"tables": {path: asdict(one) for path, one in sorted(job.outputs.items())}, "error": error}
+    detail = {
+        "tables": {path: asdict(one) for path, one in sorted(job.outputs.items())},
+        "error": error,
+        "previous_release": job.previous_release,
+        "models": _models(job) if state == DONE else {},
+    }
     return {
         c.RUN_ID: job.ledger.run_id,
         c.RELEASE_ID: job.release_id,
@@ -335,9 +355,45 @@ def publish(store: Lake, config: Config, period: str) -> tuple[str, bool]:
     registry = Registry(store)
     release_id = registry.release_of(period)
     changed = registry.publish(
-        release_id, build_tables(store, release_id), run_id=uuid4().hex, signoff_roles=config.release.signoff_roles
+        release_id,
+        build_tables(store, release_id),
+        run_id=uuid4().hex,
+        signoff_roles=config.release.signoff_roles,
+        sign=lambda published: signed(
+            _manifest(store, config, release_id, published), privacy.id_key(store.root, config.privacy.key_file)
+        ),
     )
     return release_id, changed
+
+
+def _manifest(store: Lake, config: Config, release_id: str, published: Mapping[str, Written]) -> dict[str, Any]:
+    """Say what a release was made of and what it is: enough to make it again, and to prove that it is the same."""
+    done = {row[c.STAGE]: row for row in stage_rows(store, release_id) if row[c.STATE] == DONE}
+    details = [json.loads(row[c.DETAIL]) for row in done.values()]
+    last = details[-1] if details else {}
+    return {
+        "release_id": release_id,
+        "previous_release": last.get("previous_release"),
+        "code_sha256": code_fingerprint(),
+        # How Spark runs changes no result, and a lake may move.
+        "configuration": config.model_dump(mode="json", exclude={"spark": True, "privacy": {"key_file"}}),
+        "models": last.get("models", {}),
+        "inputs": [
+            {"batch": f"{row[c.SOURCE]}/{row[c.SOURCE_TABLE]}/{row[c.BATCH_ID]}", "sha256": row[c.MANIFEST_SHA256]}
+            for row in ingest.applied_batches(store.root, Period.parse(release_id.rpartition(".")[0]))
+        ],
+        "stages": {name: row[c.FINGERPRINT] for name, row in sorted(done.items())},
+        "tables": {path: asdict(one) for path, one in sorted(published.items())},
+    }
+
+
+def _models(job: Job) -> dict[str, str | None]:
+    """Return the versions of the registered models that a run of now would use."""
+    links = linkage_model.load(job.lake.root / "models" / "linkage", job.config.linkage.model)
+    return {
+        "linkage": links.version if links else None,
+        "welfare": registered_pmt(job.lake, job.config.welfare.model),
+    }
 
 
 def newest_build(store: Lake) -> str:
@@ -346,7 +402,9 @@ def newest_build(store: Lake) -> str:
     Raises:
         UsageError: The lake has no build.
     """
-    builds = sorted((store.root / "build").glob("*"), key=lambda path: path.stat().st_mtime)
+    known = Registry(store).releases() if store.exists(tables.RELEASE) else {}
+    folders = [path for path in (store.root / "build").glob("*") if path.name in known]
+    builds = sorted(folders, key=lambda path: path.stat().st_mtime)
     if not builds:
         message = f"{store.root}: no release here yet; run 'dtsen run' first"
         raise UsageError(message)

@@ -26,6 +26,8 @@ _FIXED: Final[dict[str, str]] = {
     # Published tables stay at Delta reader version 1, so that every reader can read them.
     "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
     "spark.databricks.delta.properties.defaults.checkpointPolicy": "classic",
+    # The registry's versions must stay in a table's log for as long as 'dtsen maintain' retains them.
+    "spark.databricks.delta.properties.defaults.logRetentionDuration": "interval 3650 days",
     # A table's first files would otherwise be listed by a Spark job of 50 tasks at each read.
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.serializer": "org.apache.spark.serializer.KryoSerializer",

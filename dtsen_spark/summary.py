@@ -16,6 +16,9 @@ from dtsen_spark import tables
 from dtsen_spark.errors import ExitCode
 from dtsen_spark.lake import Lake
 from dtsen_spark.pipeline import Outcome, StageReport
+from dtsen_spark.release import Cared
+from dtsen_spark.replay import Replayed
+from dtsen_spark.simulation import Simulated
 from dtsen_spark.synthetic import Summary
 
 _DEBUG_VARIABLE: Final = "DTSEN_DEBUG"
@@ -125,6 +128,35 @@ def print_diff(out: Console, rows: Iterable[Mapping[str, Any]]) -> None:
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
     out.print(table)
+
+
+def print_simulation(out: Console, found: Simulated) -> None:
+    """Print what other rules would do, the nation of each program first, then its kab/kota."""
+    headers = ("program", "region", "units now", "units then", "win", "lose", "Rp a year now", "Rp a year then")
+    table = _table(f"{found.release_id} by other rules", *headers)
+    for one in found.effects:
+        numbers = (one.units_now, one.units_then, one.win, one.lose, one.idr_year_now, one.idr_year_then)
+        table.add_row(one.program, one.region_code or "all", *map(_count, numbers))
+    out.print(table)
+
+
+def print_replay(out: Console, replayed: Replayed) -> None:
+    """Print a release beside what was made again."""
+    table = _table(f"{replayed.release_id} made again", "table", "rows then", "rows now", "content")
+    for one in replayed.tables:
+        now = "" if one.now is None else f"{one.now.rows:,}"
+        table.add_row(one.path, f"{one.then.rows:,}", now, "same" if one.same else "DIFFERS")
+    out.print(table)
+    if replayed.code_changed:
+        out.print("code or policy files differ from those of then: a difference may be theirs")
+
+
+def print_maintained(out: Console, done: Iterable[Cared]) -> None:
+    """Print what care did, or that nothing was to do."""
+    table = _table("Maintained", "subject", "files compacted", "files deleted", "releases kept")
+    for one in done:
+        table.add_row(one.subject, *(f"{number:,}" for number in (one.compacted, one.deleted, one.retained)))
+    out.print(table if table.row_count else "nothing to do")
 
 
 def print_unexpected(console: Console, error: Exception) -> ExitCode:

@@ -707,11 +707,16 @@ def decision(program: str) -> TableContract:
             c.CHANGE,
             c.CHANGE_VS_RECIPIENT,
             c.CHANGE_CAUSE,
+            c.RECIPIENT_CAUSE,
             c.HOLD,
+            c.NOTICE,
+            c.NOTICE_ON,
+            c.EFFECTIVE_ON,
             c.COMPONENTS,
             c.BENEFIT_IDR_YEAR,
             c.DECILE,
             c.SCORE,
+            c.CUT_MARGIN,
             c.REGION_CODE,
             c.PERIOD,
             c.RELEASE_ID,
@@ -975,7 +980,7 @@ DQ_METRIC: Final = TableContract(
 BATCH: Final = TableContract(
     layer="ops",
     name="batch",
-    one_row_is="offered batch and content: APPLIED or REFUSED",
+    one_row_is="offered batch and content: APPLIED, REFUSED, or PURGED after its time",
     key=(c.SOURCE, c.SOURCE_TABLE, c.BATCH_ID, c.MANIFEST_SHA256),
     fields=fields(
         c.SOURCE,
@@ -992,6 +997,13 @@ BATCH: Final = TableContract(
         c.RECORDED_AT,
         required=(c.SOURCE, c.SOURCE_TABLE, c.BATCH_ID, c.STATE),
     ),
+)
+LEAVER_DECISION: Final = TableContract(
+    layer="ops",
+    name="leaver_decision",
+    one_row_is="what a person decided on leavers of a release: one unit, or all that wait (no unit_id)",
+    key=(c.RELEASE_ID, c.PROGRAM, c.UNIT_ID, c.RECORDED_AT),
+    fields=fields(c.RELEASE_ID, c.PROGRAM, c.UNIT_ID, c.STATE, c.ROLE, c.ACTOR, c.RECORDED_AT),
 )
 ACCESS_LOG: Final = TableContract(
     layer="ops",
@@ -1032,5 +1044,6 @@ TABLES: Final[tuple[TableContract, ...]] = (
     RELEASE,
     DQ_METRIC,
     BATCH,
+    LEAVER_DECISION,
     ACCESS_LOG,
 )

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from dtsen_spark import config as configuration
-from dtsen_spark.bench import stages
+from dtsen_spark.bench import programs, stages
 from dtsen_spark.bench.nation import workspace
 from dtsen_spark.bench.ratios import Verdict
 from dtsen_spark.errors import ExitCode
@@ -40,6 +40,13 @@ def bench_stages(
     """Time every stage at two sizes: what one more record costs against the average record of the smaller."""
     with workspace(folder) as root:
         _conclude(stages.measure(out, configuration.load(), root, persons, times))
+
+
+@app.command("programs")
+def bench_programs(persons: PersonsOption = 100_000, rounds: RoundsOption = 3, folder: FolderOption = None) -> None:
+    """Time decisions, change list and hand-over against reading the scores and writing the decisions once."""
+    with workspace(folder) as root:
+        _conclude(programs.measure(out, configuration.load(), root, persons, rounds))
 
 
 def _conclude(verdicts: list[Verdict]) -> None:

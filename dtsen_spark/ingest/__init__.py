@@ -1,7 +1,7 @@
 """Deliveries to accepted rows: landing zone to bronze and quarantine, and the state that all batches leave."""
 
 from dtsen_spark.ingest.landing import Batch, BatchClass, LandingPlan, survey_landing
-from dtsen_spark.ingest.registry import RefusedBatch, applied_tables, refused_batches
+from dtsen_spark.ingest.registry import RefusedBatch, applied_batches, applied_tables, refused_batches
 from dtsen_spark.ingest.stage import STAGE, run
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "BatchClass",
     "LandingPlan",
     "RefusedBatch",
+    "applied_batches",
     "applied_tables",
     "refused_batches",
     "run",

@@ -11,13 +11,15 @@ from dtsen_spark import columns as c
 from dtsen_spark.contract import local_frame
 from dtsen_spark.ingest.landing import Batch
 from dtsen_spark.ingest.state import Applied
-from dtsen_spark.job import Job
+from dtsen_spark.job import Job, Period
 from dtsen_spark.lake import peek
 from dtsen_spark.ledger import utc_now
 from dtsen_spark.tables import BATCH, LandingTable
 
 APPLIED: Final = "APPLIED"
 REFUSED: Final = "REFUSED"
+# Applied once, superseded, and deleted when its time was over ('dtsen maintain'): never applied again.
+PURGED: Final = "PURGED"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,12 @@ def applied_tables(lake: Path) -> frozenset[str]:
     """Return the landing tables that a lake holds an applied batch of, as source/table; needs no session."""
     rows = peek(lake, BATCH)
     return frozenset(f"{row[c.SOURCE]}/{row[c.SOURCE_TABLE]}" for row in rows if row[c.STATE] == APPLIED)
+
+
+def applied_batches(lake: Path, period: Period) -> list[dict[str, Any]]:
+    """Return the rows of ``ops/batch`` that a release of a period stands on, in order; needs no session."""
+    rows = [r for r in peek(lake, BATCH) if r[c.STATE] == APPLIED and r[c.AS_OF] <= period.last_day]
+    return sorted(rows, key=_order)
 
 
 @dataclass
@@ -79,12 +87,12 @@ class Registry:
         return sorted(found, key=_order)
 
     def manifest_of(self, batch: Batch) -> str | None:
-        """Return the SHA-256 of the manifest under which a batch was applied; None where it was not."""
+        """Return the SHA-256 of the manifest under which a batch was ever applied; None where it was not."""
         here = (batch.table.source, batch.table.table, batch.batch_id)
         shas = [
             row[c.MANIFEST_SHA256]
             for row in self.rows
-            if row[c.STATE] == APPLIED and (row[c.SOURCE], row[c.SOURCE_TABLE], row[c.BATCH_ID]) == here
+            if row[c.STATE] in {APPLIED, PURGED} and (row[c.SOURCE], row[c.SOURCE_TABLE], row[c.BATCH_ID]) == here
         ]
         return shas[0] if shas else None
 

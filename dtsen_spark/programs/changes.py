@@ -1,5 +1,7 @@
-"""Against the last published release, and against the program's own list: ADD, KEEP, DROP, and why."""
+"""Against the last published release, and against the program's own list: ADD, KEEP, DROP, why, and from when."""
 
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -19,13 +21,28 @@ from dtsen_spark.programs.decide import (
     SELECTED,
     UNRANKED,
 )
-from dtsen_spark.programs.rules import ProgramRules
+from dtsen_spark.programs.facts import kab_of
+from dtsen_spark.programs.rules import ProgramRules, Rules
 
 ADD: Final = "ADD"
 KEEP: Final = "KEEP"
 DROP: Final = "DROP"
 NONE: Final = "NONE"
 
+# Causes that are no reasons of a decision.
+MERGED: Final = "MERGED"
+MOVED: Final = "MOVED"
+DECILE_MOVED: Final = "DECILE_MOVED"
+RULE_CHANGED: Final = "RULE_CHANGED"
+QUOTA: Final = "QUOTA"
+EXCLUSION: Final = "EXCLUSION"
+
+# What stands between a leaver and the end of the benefit.
+GRACE: Final = "GRACE"
+FIELD_CHECK: Final = "FIELD_CHECK"
+HUMAN_DECISION: Final = "HUMAN_DECISION"
+
+DECILE_CAUSE: Final = "_decile_cause"
 _BEFORE: Final = "_before"
 _DECILE_BEFORE: Final = "_decile_before"
 _REGION_BEFORE: Final = "_region_before"
@@ -33,47 +50,82 @@ _FAMILY_BEFORE: Final = "_family_before"
 _UNIT: Final = "_unit"
 
 
-def with_changes(
-    decided: DataFrame, program: ProgramRules, previous: DataFrame | None, dead: DataFrame | None
-) -> DataFrame:
+@dataclass(frozen=True)
+class Past:
+    """The last published release, as one program's decisions are compared with it.
+
+    Attributes:
+        decisions: The program's decisions of that release.
+        rules: The program's rules of that release; None where none held.
+        fates: From ``fates``: what became of units that are gone; ``_unit``, ``fate``, unique by unit.
+        decile_causes: ``family_id``, ``_decile_cause`` of families whose decile moved; None where nobody told.
+    """
+
+    decisions: DataFrame
+    rules: Rules | None
+    fates: DataFrame
+    decile_causes: DataFrame | None
+
+
+def with_changes(decided: DataFrame, program: ProgramRules, past: Past | None, period_end: date) -> DataFrame:
     """Compare decisions with the last release and with the program's list; who left keeps a row.
 
     Args:
         decided: One row for each unit of now, and for each listed unit that is gone.
         program: Its rules.
-        previous: The program's decisions of the last published release; None where there is none.
-        dead: ``person_id`` of the dead, unique; needed with ``previous`` where the unit is a person.
+        past: The last published release; None where there is none.
+        period_end: Last day of the period: notice is given on the day after.
 
     Returns:
         The rows of ``decided``, and one for each unit that was selected and is there no more; with ``change``,
-        ``change_vs_recipient``, ``change_cause`` and ``hold``.
+        ``change_vs_recipient``, a cause for each, ``hold``, ``notice`` and the two dates.
     """
-    if previous is None:
+    if past is None:
         nothing = F.lit(None).cast("string")
         joined = decided.withColumn(_BEFORE, nothing).withColumn(_DECILE_BEFORE, F.lit(None).cast("int"))
         cause = F.when(F.col(c.DECISION) == SELECTED, F.lit("FIRST_RELEASE"))
     else:
-        joined = _joined(decided, program, previous, dead)
-        cause = _cause()
+        joined = _joined(decided, program, past)
+        cause = _cause(program.rules, past.rules)
     selected = F.col(c.DECISION) == SELECTED
     before = F.coalesce(F.col(_BEFORE) == SELECTED, F.lit(False))
+    against_list = F.when(F.col(RECEIVES) & ~selected, _why_not()).when(
+        selected & ~F.col(RECEIVES), F.lit("NOT_ON_LIST")
+    )
     with_change = (
         joined.withColumn(c.CHANGE, _change(before, selected))
         .withColumn(c.CHANGE_VS_RECIPIENT, _change(F.col(RECEIVES), selected))
         .withColumn(c.CHANGE_CAUSE, cause)
+        .withColumn(c.RECIPIENT_CAUSE, against_list)
     )
+    return _with_notice(with_change, program.rules, period_end)
+
+
+def _with_notice(changed: DataFrame, rules: Rules, period_end: date) -> DataFrame:
+    """Say what stands between a leaver and the end of the benefit, and from when a change can hold."""
     leaves = (F.col(c.CHANGE) == DROP) | (F.col(c.CHANGE_VS_RECIPIENT) == DROP)
-    held = F.lit(program.rules.hold_catastrophic) & leaves & F.col(PROTECTED) & ~_has(DECEASED)
-    return with_change.withColumn(c.HOLD, held)
+    comes = F.col(c.CHANGE) == ADD
+    held = F.lit(rules.hold_catastrophic) & leaves & F.col(PROTECTED) & ~_has(DECEASED)
+    # A death is a fact of the registry and no assessment of a person: nobody needs to decide on it.
+    asked = F.lit(rules.human_decision) & ~_has(DECEASED)
+    notice = F.when(held, F.lit(FIELD_CHECK)).when(asked, F.lit(HUMAN_DECISION)).otherwise(F.lit(GRACE))
+    notice_on = period_end + timedelta(days=1)
+    ends_on = notice_on + timedelta(days=rules.grace_days)
+    return (
+        changed.withColumn(c.HOLD, held)
+        .withColumn(c.NOTICE, F.when(leaves, notice))
+        .withColumn(c.NOTICE_ON, F.when(leaves | comes, F.lit(notice_on)))
+        .withColumn(c.EFFECTIVE_ON, F.when(leaves, F.lit(ends_on)).when(comes, F.lit(notice_on)))
+    )
 
 
 def _change(before: Column, now: Column) -> Column:
     return F.when(before & now, F.lit(KEEP)).when(before, F.lit(DROP)).when(now, F.lit(ADD)).otherwise(F.lit(NONE))
 
 
-def _joined(decided: DataFrame, program: ProgramRules, previous: DataFrame, dead: DataFrame | None) -> DataFrame:
+def _joined(decided: DataFrame, program: ProgramRules, past: Past) -> DataFrame:
     unit = program.unit_id
-    before = previous.select(
+    before = past.decisions.select(
         F.col(unit).alias(_UNIT),
         F.col(c.DECISION).alias(_BEFORE),
         F.col(c.DECILE).alias(_DECILE_BEFORE),
@@ -84,12 +136,9 @@ def _joined(decided: DataFrame, program: ProgramRules, previous: DataFrame, dead
     both = decided.join(before, F.col(unit) == F.col(_UNIT), "full_outer").where(
         F.col(unit).isNotNull() | (F.col(_BEFORE) == SELECTED)
     )
+    # unit : fate is 0..1 : 0..1.
+    both = both.join(past.fates, _UNIT, "left")
     gone = F.col(unit).isNull()
-    died = F.lit(False)
-    if program.unit == "person" and dead is not None:
-        # unit : dead person is 0..1 : 0..1.
-        both = both.join(dead.select(F.col(c.PERSON_ID).alias("_dead")), F.col(_UNIT) == F.col("_dead"), "left")
-        died = F.col("_dead").isNotNull()
     filled = {
         unit: F.coalesce(unit, _UNIT),
         c.REGION_CODE: F.when(gone, F.col(_REGION_BEFORE)).otherwise(F.col(c.REGION_CODE)),
@@ -97,39 +146,116 @@ def _joined(decided: DataFrame, program: ProgramRules, previous: DataFrame, dead
         PROTECTED: F.coalesce(PROTECTED, F.lit(False)),
         c.COMPONENTS: F.coalesce(c.COMPONENTS, F.array().cast("array<string>")),
         c.DECISION: F.coalesce(c.DECISION, F.lit(NOT_ELIGIBLE)),
-        c.REASONS: F.coalesce(c.REASONS, F.when(died, F.array(F.lit(DECEASED))).otherwise(F.array(F.lit(NOT_FOUND)))),
+        c.REASONS: F.coalesce(c.REASONS, F.array(F.coalesce("fate", F.lit(NOT_FOUND)))),
     }
     if program.unit == "person":
         filled[c.FAMILY_ID] = F.when(gone, F.col(_FAMILY_BEFORE)).otherwise(F.col(c.FAMILY_ID))
-    return both.withColumns(filled)
+    both = both.withColumns(filled)
+    if past.decile_causes is None:
+        return both.withColumn(DECILE_CAUSE, F.lit(None).cast("string"))
+    # unit : family whose decile moved is n : 0..1.
+    return both.join(past.decile_causes.select(c.FAMILY_ID, DECILE_CAUSE), c.FAMILY_ID, "left")
 
 
-def _cause() -> Column:
+def _cause(now: Rules, then: Rules | None) -> Column:
     """The first cause that explains why a unit came or went; null where nothing changed."""
     selected = F.col(c.DECISION) == SELECTED
     before = F.coalesce(F.col(_BEFORE) == SELECTED, F.lit(False))
-    moved = ~F.col(c.DECILE).eqNullSafe(F.col(_DECILE_BEFORE))
+    decile_moved = ~F.col(c.DECILE).eqNullSafe(F.col(_DECILE_BEFORE))
+    decile_cause = F.concat_ws("_", F.lit(DECILE_MOVED), F.col(DECILE_CAUSE))
+    moved = kab_of(F.col(c.REGION_CODE)) != kab_of(F.col(_REGION_BEFORE))
+    by_rule = F.lit(False) if then is None else F.col(c.DECILE).between(then.deciles[0], then.deciles[-1])
     left = (
-        F.when(_has(DECEASED), F.lit(DECEASED))
-        .when(_has(NOT_FOUND), F.lit(NOT_FOUND))
-        .when(_has(UNRANKED), F.lit(UNRANKED))
-        # Out of the deciles although it stands where it stood: the rule has changed.
-        .when(_has(DECILE_OUTSIDE) & moved, F.lit("DECILE_MOVED"))
-        .when(_has(DECILE_OUTSIDE), F.lit("RULE_CHANGED"))
-        .when(_has(NO_COMPONENT), F.lit("COMPONENT_GONE"))
-        .when(F.col(c.DECISION) == EXCLUDED, F.lit("EXCLUSION"))
-        .when(F.col(c.DECISION) == ELIGIBLE, F.lit("QUOTA"))
-        .otherwise(F.lit("REQUIREMENT_UNMET"))
+        # Out of the deciles although it stands where it stood, or where the former rule would have taken it.
+        F.when(_has(DECILE_OUTSIDE) & (~decile_moved | by_rule), F.lit(RULE_CHANGED))
+        .when(_has(DECILE_OUTSIDE), decile_cause)
+        .when((F.col(c.DECISION) == EXCLUDED) & _only_new_exclusions(now, then), F.lit(RULE_CHANGED))
+        .when((F.col(c.DECISION) == ELIGIBLE) & moved, F.lit(MOVED))
+        .otherwise(_why_not())
     )
     came = (
         F.when(F.col(_BEFORE).isNull(), F.lit("NEW_UNIT"))
-        .when(F.col(_BEFORE) == ELIGIBLE, F.lit("QUOTA"))
         .when(F.col(_BEFORE) == EXCLUDED, F.lit("EXCLUSION_LIFTED"))
-        .when(moved, F.lit("DECILE_MOVED"))
+        .when((F.col(_BEFORE) == ELIGIBLE) & moved, F.lit(MOVED))
+        .when(F.col(_BEFORE) == ELIGIBLE, F.lit(QUOTA))
+        .when(decile_moved & ~(by_rule | F.lit(then is None)), F.lit(RULE_CHANGED))
+        .when(decile_moved, decile_cause)
         .otherwise(F.lit("REQUIREMENT_MET"))
     )
-    return F.when(before & ~selected, left).when(selected & ~before, came)
+    gone = F.col(_UNIT).isNotNull() & (_has(DECEASED) | _has(MERGED) | _has(NOT_FOUND) | _has(UNRANKED))
+    return F.when(before & ~selected & gone, _why_not()).when(before & ~selected, left).when(selected & ~before, came)
+
+
+def _why_not() -> Column:
+    """The first reason why a unit is not selected, as a cause."""
+    return (
+        F.when(_has(DECEASED), F.lit(DECEASED))
+        .when(_has(MERGED), F.lit(MERGED))
+        .when(_has(NOT_FOUND), F.lit(NOT_FOUND))
+        .when(_has(UNRANKED), F.lit(UNRANKED))
+        .when(_has(DECILE_OUTSIDE), F.lit(DECILE_OUTSIDE))
+        .when(_has(NO_COMPONENT), F.lit("COMPONENT_GONE"))
+        .when(F.col(c.DECISION) == EXCLUDED, F.lit(EXCLUSION))
+        .when(F.col(c.DECISION) == ELIGIBLE, F.lit(QUOTA))
+        .otherwise(F.lit("REQUIREMENT_UNMET"))
+    )
+
+
+def _only_new_exclusions(now: Rules, then: Rules | None) -> Column:
+    if then is None:
+        return F.lit(False)
+    known = {one.reason for one in then.exclusions}
+    added = [one.reason for one in now.exclusions if one.reason not in known]
+    if not added:
+        return F.lit(False)
+    return F.size(F.array_except(F.col(c.REASONS), F.array(*map(F.lit, added)))) == 0
 
 
 def _has(reason: str) -> Column:
     return F.array_contains(F.col(c.REASONS), reason)
+
+
+def fates(
+    program: ProgramRules,
+    units: DataFrame,
+    decisions: DataFrame,
+    persons: DataFrame,
+    crosswalk: DataFrame | None,
+    members: DataFrame | None,
+) -> DataFrame:
+    """Say what became of units that were selected and are gone.
+
+    Args:
+        program: Rules of the program.
+        units: Units of now.
+        decisions: Decisions of the last published release.
+        persons: ``person_id``, ``alive`` of this release, unique.
+        crosswalk: ``linkage/crosswalk`` events of this release; needed where the unit is a person.
+        members: ``master/family_member`` of the last published release; needed where the unit is a family.
+
+    Returns:
+        One row for each unit that is known to have died (DECEASED) or to have become part of another (MERGED):
+        ``_unit``, ``fate``. What became of others nobody knows.
+    """
+    unit = program.unit_id
+    left = decisions.where(F.col(c.DECISION) == SELECTED).select(F.col(unit).alias(_UNIT))
+    # Selected unit : unit of now is 1 : 0..1. From here on only leavers are joined.
+    gone = left.join(units.select(F.col(unit).alias("_now")), F.col(_UNIT) == F.col("_now"), "left_anti")
+    if program.unit == "person":
+        dead = persons.where(~F.col(c.ALIVE)).select(F.col(c.PERSON_ID).alias(_UNIT), F.lit(DECEASED).alias("fate"))
+        merged = None
+        if crosswalk is not None:
+            events = crosswalk.where(F.col(c.EVENT) == MERGED)
+            # An id ends once: unique.
+            merged = events.select(F.col(c.PERSON_ID).alias(_UNIT), F.lit(MERGED).alias("fate"))
+        known = dead if merged is None else dead.unionByName(merged)
+        # gone unit : fate is 1 : 0..1 (the dead are persons of now, ids that ended are not).
+        return gone.join(known, _UNIT)
+    if members is None:
+        return gone.select(_UNIT, F.lit(None).cast("string").alias("fate"))
+    # gone family : its former members is 1 : n; member : person of now is 1 : 0..1 (an id may have ended).
+    former = gone.join(members.select(F.col(c.FAMILY_ID).alias(_UNIT), c.PERSON_ID), _UNIT)
+    now = former.join(persons.select(c.PERSON_ID, c.ALIVE), c.PERSON_ID, "left")
+    folded = now.groupBy(_UNIT).agg(F.max(c.ALIVE).alias("_living"), F.count_if(F.col(c.ALIVE).isNull()).alias("_lost"))
+    fate = F.when(F.col("_living"), F.lit(MERGED)).when(F.col("_lost") == 0, F.lit(DECEASED))
+    return folded.select(_UNIT, fate.alias("fate")).where(F.col("fate").isNotNull())

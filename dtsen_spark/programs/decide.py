@@ -145,6 +145,7 @@ def gone_recipients(people: DataFrame, program: ProgramRules, listed_id: str) ->
         F.lit(None).cast("long").alias(c.SCORE),
         F.lit(True).alias(RECEIVES),
         F.col(c.CATASTROPHIC).alias(PROTECTED),
+        F.lit(None).cast("long").alias(c.CUT_MARGIN),
         F.array().cast("array<string>").alias(c.COMPONENTS),
         F.lit(None).cast("long").alias(c.BENEFIT_IDR_YEAR),
         F.lit(NOT_ELIGIBLE).alias(c.DECISION),
@@ -152,7 +153,13 @@ def gone_recipients(people: DataFrame, program: ProgramRules, listed_id: str) ->
     )
 
 
-def decide(units: DataFrame, program: ProgramRules, quotas: Mapping[str, int] | None, salt: str) -> DataFrame:
+def decide(
+    units: DataFrame,
+    program: ProgramRules,
+    quotas: Mapping[str, int] | None,
+    salt: str,
+    last_in_deciles: int | None = None,
+) -> DataFrame:
     """Decide every unit: NOT_ELIGIBLE, EXCLUDED, or SELECTED up to the quota of its kab/kota, then ELIGIBLE.
 
     Inside a kab/kota the poorest come first; equal scores go by a hash of period and unit, so that the same family is
@@ -163,10 +170,13 @@ def decide(units: DataFrame, program: ProgramRules, quotas: Mapping[str, int] | 
         program: Its rules.
         quotas: Units of each kab/kota that can be selected; None = no quota.
         salt: The period.
+        last_in_deciles: Highest score inside the program's deciles; None where they have no upper end.
 
     Returns:
-        The same rows, with ``decision`` and every reason, sorted.
+        The same rows, with ``decision``, every reason, sorted, and ``cut_margin``: to the quota's cut where the quota
+        of the unit's region binds, else to that of the deciles.
     """
+    to_deciles = F.col(c.SCORE) - F.lit(last_in_deciles).cast("long")
     eligible = (F.size(_UNMET) == 0) & (F.size(_BARRED) == 0)
     unmet = F.size(_UNMET) > 0
     out = (
@@ -174,14 +184,21 @@ def decide(units: DataFrame, program: ProgramRules, quotas: Mapping[str, int] | 
         .withColumn(c.DECISION, F.when(unmet, F.lit(NOT_ELIGIBLE)).otherwise(F.lit(EXCLUDED)))
         .withColumn(c.REASONS, F.array_sort(F.concat(_UNMET, _BARRED)))
         .withColumn(c.BENEFIT_IDR_YEAR, F.lit(None).cast("long"))
+        .withColumn(c.CUT_MARGIN, to_deciles)
     )
-    chosen = _cut(units.where(eligible), program, quotas, salt)
+    chosen = _cut(units.where(eligible), program, quotas, salt, to_deciles)
     return out.unionByName(chosen).drop(_UNMET, _BARRED)
 
 
-def _cut(eligible: DataFrame, program: ProgramRules, quotas: Mapping[str, int] | None, salt: str) -> DataFrame:
+def _cut(
+    eligible: DataFrame, program: ProgramRules, quotas: Mapping[str, int] | None, salt: str, to_deciles: Column
+) -> DataFrame:
     if quotas is None:
-        return eligible.withColumn(c.DECISION, F.lit(SELECTED)).withColumn(c.REASONS, F.array(F.lit(ELIGIBLE)))
+        return (
+            eligible.withColumn(c.DECISION, F.lit(SELECTED))
+            .withColumn(c.REASONS, F.array(F.lit(ELIGIBLE)))
+            .withColumn(c.CUT_MARGIN, to_deciles)
+        )
     shares = local_frame(eligible.sparkSession, sorted(quotas.items()), f"{_KAB} string, {_QUOTA} long")
     order = Window.partitionBy(_KAB).orderBy(
         F.col(c.SCORE), F.xxhash64(F.lit(salt), F.col(program.unit_id)), F.col(program.unit_id)
@@ -192,9 +209,14 @@ def _cut(eligible: DataFrame, program: ProgramRules, quotas: Mapping[str, int] |
         .withColumn(_ORDER, F.row_number().over(order))
         .join(F.broadcast(shares), _KAB, "left")
     )
-    within = F.col(_ORDER) <= F.coalesce(_QUOTA, F.lit(0).cast("long"))
+    quota = F.coalesce(_QUOTA, F.lit(0).cast("long"))
+    within = F.col(_ORDER) <= quota
+    # The same partitions as the order's: nothing is shuffled again.
+    region = Window.partitionBy(_KAB)
+    last_taken = F.when(F.count(F.lit(1)).over(region) > quota, F.max(F.when(within, F.col(c.SCORE))).over(region))
     return (
-        ranked.withColumn(c.DECISION, F.when(within, F.lit(SELECTED)).otherwise(F.lit(ELIGIBLE)))
+        ranked.withColumn(c.CUT_MARGIN, F.coalesce(F.col(c.SCORE) - last_taken, to_deciles))
+        .withColumn(c.DECISION, F.when(within, F.lit(SELECTED)).otherwise(F.lit(ELIGIBLE)))
         .withColumn(c.REASONS, F.array(F.when(within, F.lit(WITHIN_QUOTA)).otherwise(F.lit(BEYOND_QUOTA))))
         .withColumn(c.BENEFIT_IDR_YEAR, F.when(within, F.col(c.BENEFIT_IDR_YEAR)))
         .drop(_KAB, _ORDER, _QUOTA)

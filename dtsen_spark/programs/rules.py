@@ -25,6 +25,16 @@ from dtsen_spark.errors import ConfigError
 from dtsen_spark.job import Period
 
 Scalar = bool | int | str
+# Of the decision, of the person (of a family: its head), of the family's card.
+HANDOVER_COLUMNS: Final = (
+    *(name for name in tables.decision("").columns),
+    c.NIK,
+    c.NAME,
+    c.SEX,
+    c.BIRTH_DATE,
+    c.NO_KK,
+    c.MEMBERS,
+)
 _NAME: Final = r"^[A-Z][A-Z0-9_]*$"
 _DECILES: Final = range(1, 11)
 _SCALARS: Final[dict[type, type]] = {BooleanType: bool, IntegerType: int, StringType: str}
@@ -172,6 +182,11 @@ class Rules(_Rule):
         default=False, description="Leavers under treatment for a catastrophic illness stay until a field check."
     )
 
+    grace_days: int = Field(default=0, ge=0, description="Days between a leaver's notice and the end of the benefit.")
+    human_decision: bool = Field(
+        default=False, description="A leaver leaves only after a person decided so (UU 27/2022 art. 10)."
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.valid_to is not None and self.valid_to < self.valid_from:
@@ -196,12 +211,33 @@ class Rules(_Rule):
         return self
 
 
+class Handover(_Rule):
+    """What the ministry that runs the program may receive (UU 27/2022 art. 16: no more than it needs)."""
+
+    recipient: str = Field(min_length=1, description="Who receives the files.")
+    purpose: str = Field(min_length=1, description="What they may be used for.")
+    legal_reference: str = Field(min_length=1, description="Law or agreement that allows it.")
+    columns: tuple[str, ...] = Field(min_length=1, description="Columns of the files, in order.")
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if strange := sorted(set(self.columns) - set(HANDOVER_COLUMNS)):
+            message = f"columns: {', '.join(strange)} cannot be handed over; there are: {', '.join(HANDOVER_COLUMNS)}"
+            raise ValueError(message)
+        if len(set(self.columns)) < len(self.columns):
+            message = "columns: one is named twice"
+            raise ValueError(message)
+        return self
+
+
 class Program(_Rule):
     """One file of ``conf/programs``."""
 
     program: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     says: str = Field(min_length=1, description="What it is, in one phrase.")
+    title: str = Field(min_length=1, description="Official name, as notices say it.")
     unit: Literal["person", "family"]
+    handover: Handover | None = Field(default=None, description="What its ministry receives; null = nothing.")
     versions: tuple[Rules, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -235,6 +271,8 @@ class ProgramRules(_Rule):
     program: str
     unit: Literal["person", "family"]
     rules: Rules
+    title: str = ""
+    handover: Handover | None = None
 
     @property
     def unit_id(self) -> str:
@@ -292,13 +330,71 @@ def load_rules(names: Sequence[str], period: Period) -> tuple[ProgramRules, ...]
     if len(set(names)) < len(names):
         message = "programs.enabled: a program is named twice"
         raise ConfigError(message)
-    loaded = []
-    for name in names:
-        path = folder() / f"{name}.yaml"
-        program = parse(path)
-        rules = program.at(period.last_day)
-        if rules is None:
-            message = f"{path}: no version is valid on {period.last_day} ({period.text}); add one, or drop the program"
-            raise ConfigError(message)
-        loaded.append(ProgramRules(program=program.program, unit=program.unit, rules=rules))
-    return tuple(loaded)
+    return tuple(program_at(name, period) for name in names)
+
+
+def program_at(name: str, period: Period) -> ProgramRules:
+    """Return one program's rules as they hold on a period's last day.
+
+    Raises:
+        ConfigError: The file is missing or wrong, or the program has no version for the period.
+    """
+    program = parse(folder() / f"{name}.yaml")
+    rules = program.at(period.last_day)
+    if rules is None:
+        message = (
+            f"{program.program}.yaml: no version is valid on {period.last_day} ({period.text}); add one, "
+            "or drop the program"
+        )
+        raise ConfigError(message)
+    return ProgramRules(
+        program=program.program, unit=program.unit, rules=rules, title=program.title, handover=program.handover
+    )
+
+
+def rules_then(name: str, period: Period) -> Rules | None:
+    """Return the version of a program's rules that held in an earlier period, None where there was none."""
+    return parse(folder() / f"{name}.yaml").at(period.last_day)
+
+
+def changed_rules(path: Path, period: Period) -> tuple[ProgramRules, ...]:
+    """Read what a simulation changes: by program, fields of the version that holds for a period.
+
+    Args:
+        path: YAML file such as ``pkh: {deciles: [1, 2], quota: {national: 12000000, source: proposal}}``.
+        period: Period that is decided.
+
+    Returns:
+        The changed rules of each program that the file names.
+
+    Raises:
+        ConfigError: The file cannot be read, names an unknown program, or what it says is no rule.
+    """
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        message = f"--rules {path}: cannot be read as YAML ({type(error).__name__})"
+        raise ConfigError(message) from error
+    if not isinstance(content, dict) or not content or not all(isinstance(one, dict) for one in content.values()):
+        message = f"--rules {path}: must hold programs with changed fields, such as 'pkh: {{deciles: [1, 2]}}'"
+        raise ConfigError(message)
+    changed = []
+    for name, fields in content.items():
+        known = program_at(str(name), period)
+        try:
+            # Validated as a whole program: a change can break a rule that spans fields.
+            program = Program.model_validate(
+                {
+                    "program": known.program,
+                    "says": "simulated",
+                    "title": known.title,
+                    "unit": known.unit,
+                    "versions": [{**known.rules.model_dump(), **fields}],
+                }
+            )
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, fault['loc'][2:]))}: {fault['msg']}" for fault in error.errors())
+            message = f"--rules {path}: {name}: {faults}"
+            raise ConfigError(message) from None
+        changed.append(known.model_copy(update={"rules": program.versions[0]}))
+    return tuple(changed)

@@ -1,6 +1,7 @@
 """The programs stage: reads scores, persons and registers, writes ``programs/<program>``."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pyspark.sql import DataFrame
@@ -8,10 +9,10 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import privacy, tables
-from dtsen_spark.job import Job
+from dtsen_spark.job import Job, Period
 from dtsen_spark.programs import changes, decide, facts, wages
 from dtsen_spark.programs.quota import largest_remainder, scaled_quota
-from dtsen_spark.programs.rules import ProgramRules, load_rules
+from dtsen_spark.programs.rules import ProgramRules, load_rules, rules_then
 
 STAGE: Final = "programs"
 
@@ -29,22 +30,56 @@ def run(job: Job) -> None:
         job: The run.
     """
     programs = load_rules(job.config.programs.enabled, job.period)
+    decided = decide_all(job, programs)
+    for program in programs:
+        job.write(tables.decision(program.program), decided.frames[program.program])
+    _report(job, programs, decided)
+    for register in decided.missing_registers:
+        job.ledger.metric(STAGE, "register_never_delivered", 1, subject=register, severity="warning")
+    without = [kab for kab in decided.sizes if kab not in decided.wage_floors]
+    if any(one.wage_above_minimum for p in programs for one in p.rules.exclusions):
+        job.ledger.metric(STAGE, "kabkota_without_minimum_wage", len(without), rule="WAGE_ABOVE_MINIMUM")
+        for province in sorted({kab[:2] for kab in without}):
+            job.ledger.metric(STAGE, "wage_rule_off", 1, rule="WAGE_ABOVE_MINIMUM", region_code=province)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Decisions of several programs, not written yet.
+
+    Attributes:
+        frames: Rows of ``programs/<program>``, by program.
+        quotas: Units of each kab/kota that can be selected, by program; None where there is no quota.
+        sizes: Families and persons of each kab/kota.
+        wage_floors: Minimum wage of each kab/kota that has one, rupiah a month.
+        missing_registers: Registers that were never delivered.
+    """
+
+    frames: Mapping[str, DataFrame]
+    quotas: Mapping[str, Mapping[str, int] | None]
+    sizes: Mapping[str, tuple[int, int]]
+    wage_floors: Mapping[str, int]
+    missing_registers: tuple[str, ...]
+
+
+def decide_all(job: Job, programs: Sequence[ProgramRules]) -> Decided:
+    """Decide programs over the build's scores, persons and registers.
+
+    Args:
+        job: The run; intermediate files go to its scratch folder.
+        programs: Rules to decide by.
+
+    Returns:
+        The decisions, to be written or compared.
+    """
     sizes = _sizes(job.read(tables.SCORE))
     floors = wages.at(wages.read(), job.period.last_day, sizes)
     registers = facts.registers(job, programs)
     people = _keep(job, "people", facts.persons(job.read(tables.PERSON_ATTRIBUTE), registers.facts, programs, floors))
     families = _keep(job, "families", facts.families(job.read(tables.SCORE), people, programs))
     quotas = {p.program: _quotas(job, p, sizes) for p in programs}
-    for program in programs:
-        job.write(tables.decision(program.program), _decisions(job, program, people, families, quotas[program.program]))
-    _report(job, programs, sizes, quotas)
-    for register in registers.missing:
-        job.ledger.metric(STAGE, "register_never_delivered", 1, subject=register, severity="warning")
-    without = [kab for kab in sizes if kab not in floors]
-    if any(one.wage_above_minimum for p in programs for one in p.rules.exclusions):
-        job.ledger.metric(STAGE, "kabkota_without_minimum_wage", len(without), rule="WAGE_ABOVE_MINIMUM")
-        for province in sorted({kab[:2] for kab in without}):
-            job.ledger.metric(STAGE, "wage_rule_off", 1, rule="WAGE_ABOVE_MINIMUM", region_code=province)
+    frames = {p.program: _decisions(job, p, people, families, quotas[p.program]) for p in programs}
+    return Decided(frames, quotas, sizes, floors, registers.missing)
 
 
 def _sizes(scores: DataFrame) -> dict[str, tuple[int, int]]:
@@ -84,7 +119,7 @@ def _decisions(
         units = decide.family_units(families, program)
     else:
         units = decide.person_units(people, families, program)
-    decided = decide.decide(units, program, quotas, job.period.text)
+    decided = decide.decide(units, program, quotas, job.period.text, _last_in_deciles(job, program))
     listed = privacy.with_opaque_id(
         people.where(F.col(facts.recipient(program.program))),
         job.id_key(),
@@ -93,19 +128,41 @@ def _decisions(
         "R",
     )
     decided = decided.unionByName(decide.gone_recipients(listed, program, _LISTED_ID))
-    previous = job.published(tables.decision(program.program))
-    if previous is not None:
-        previous = previous.where(F.col(c.RELEASE_ID) == F.lit(job.previous_release))
-    dead = people.where(F.col(facts.FOUND) & ~F.col(c.ALIVE))
-    return changes.with_changes(decided, program, previous, dead)
+    return changes.with_changes(decided, program, _past(job, program, people, families), job.period.last_day)
 
 
-def _report(
-    job: Job,
-    programs: Sequence[ProgramRules],
-    sizes: Mapping[str, tuple[int, int]],
-    quotas: Mapping[str, Mapping[str, int] | None],
-) -> None:
+def _last_in_deciles(job: Job, program: ProgramRules) -> int | None:
+    """Highest score inside a program's deciles; one row of the cuts."""
+    if not job.has(tables.CUTPOINT):
+        return None
+    of_program = (F.col(c.K) == program.rules.deciles[-1]) & (F.col(c.UNIT) == job.config.welfare.unit)
+    cut = job.read(tables.CUTPOINT).where(of_program).select(c.SCORE).first()
+    # The cut is the lowest score of the decile above.
+    return int(cut[0]) - 1 if cut else None
+
+
+def _past(job: Job, program: ProgramRules, people: DataFrame, families: DataFrame) -> changes.Past | None:
+    published = job.published(tables.decision(program.program))
+    if published is None or job.previous_release is None:
+        return None
+    decisions = published.where(F.col(c.RELEASE_ID) == job.previous_release)
+    then = Period.parse(job.previous_release.rpartition(".")[0])
+    persons = people.where(F.col(facts.FOUND))
+    is_person = program.unit == "person"
+    crosswalk = None
+    if is_person and job.has(tables.CROSSWALK):
+        crosswalk = job.read(tables.CROSSWALK).where(F.col(c.RELEASE_ID) == job.release_id)
+    units = persons.where(F.col(c.ALIVE) & F.col(c.FAMILY_ID).isNotNull()) if is_person else families
+    members = None if is_person else job.published(tables.FAMILY_MEMBER)
+    return changes.Past(
+        decisions,
+        rules=rules_then(program.program, then),
+        fates=changes.fates(program, units, decisions, persons, crosswalk, members),
+        decile_causes=None,
+    )
+
+
+def _report(job: Job, programs: Sequence[ProgramRules], decided: Decided) -> None:
     """Enter accounts and figures, from one pass over what was written."""
     gone = F.arrays_overlap(F.col(c.REASONS), F.array(*map(F.lit, _LEAVERS)))
     written = None
@@ -142,11 +199,11 @@ def _report(
     for program in programs:
         path = tables.decision(program.program).path
         figures = found.get(program.program, {})
-        units = sum(_units(program, sizes).values())
+        units = sum(_units(program, decided.sizes).values())
         job.ledger.account(
             STAGE, path, rows_in=units, rows_out=int(figures.get(c.ROWS, 0)) - int(figures.get("gone", 0))
         )
-        shares = quotas[program.program]
+        shares = decided.quotas[program.program]
         if shares is not None:
             job.ledger.metric(STAGE, "quota_units", sum(shares.values()), subject=path)
         for name, value in figures.items():

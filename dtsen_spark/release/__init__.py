@@ -1,8 +1,33 @@
 """Audit, sign-off, publication, rollback; what outsiders read."""
 
+from dtsen_spark.release.care import Cared, maintain
 from dtsen_spark.release.compare import changes, diff
-from dtsen_spark.release.registry import Registry, Release, State
+from dtsen_spark.release.files import csv_safe, csv_writer, write_file
+from dtsen_spark.release.leavers import CONFIRMED, REVERSED, decide_leavers, decisions_of, with_outcome
+from dtsen_spark.release.manifest import is_genuine, signed
+from dtsen_spark.release.registry import Registry, Release, State, contract_of
 from dtsen_spark.release.serve import serve
 from dtsen_spark.release.status import status
 
-__all__ = ["Registry", "Release", "State", "changes", "diff", "serve", "status"]
+__all__ = [
+    "CONFIRMED",
+    "REVERSED",
+    "Cared",
+    "Registry",
+    "Release",
+    "State",
+    "changes",
+    "contract_of",
+    "csv_safe",
+    "csv_writer",
+    "decide_leavers",
+    "decisions_of",
+    "diff",
+    "is_genuine",
+    "maintain",
+    "serve",
+    "signed",
+    "status",
+    "with_outcome",
+    "write_file",
+]

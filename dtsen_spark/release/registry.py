@@ -5,7 +5,7 @@ BUILDING, AUDITED or REJECTED, APPROVED (one event a signature), PUBLISHED, and 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -50,6 +50,7 @@ class Release:
         signatures: Who signed that audit, by role.
         tables: Delta version, rows and content hash of each published table, by path.
         detail: Facts of the last event.
+        manifest: Signed manifest, from ``manifest.signed``; empty before publication.
     """
 
     release_id: str
@@ -59,6 +60,7 @@ class Release:
     signatures: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, Written] = field(default_factory=dict)
     detail: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def revision(self) -> int:
@@ -104,6 +106,8 @@ class Registry:
             state = State(event[c.STATE])
             audit_run, signatures = (known.audit_run, dict(known.signatures)) if known else ("", {})
             stands = dict(known.tables) if known else {}
+            manifest = known.manifest if known else {}
+            detail = json.loads(event[c.DETAIL] or "{}")
             match state:
                 case State.AUDITED:
                     # A signature holds for what was signed: another audit needs another one.
@@ -112,14 +116,15 @@ class Registry:
                 case State.APPROVED:
                     signatures[event[c.ROLE]] = event[c.ACTOR]
                 case State.PUBLISHED:
-                    stands = _parse_tables(event[c.TABLES_JSON])
-            detail = json.loads(event[c.DETAIL] or "{}")
-            found[release_id] = Release(release_id, event[c.PERIOD], state, audit_run, signatures, stands, detail)
+                    stands, manifest = _parse_tables(event[c.TABLES_JSON]), detail
+            found[release_id] = Release(
+                release_id, event[c.PERIOD], state, audit_run, signatures, stands, detail, manifest
+            )
         return found
 
     def current(self) -> str | None:
         """Return the release that outsiders read, None before the first publication."""
-        chain = self._chain()
+        chain = self.published_chain()
         return chain[-1] if chain else None
 
     def published_versions(self) -> dict[str, int]:
@@ -138,11 +143,11 @@ class Registry:
         releases = self.releases()
         return {
             releases[release_id].period: {path: one.version for path, one in releases[release_id].tables.items()}
-            for release_id in self._chain()
+            for release_id in self.published_chain()
         }
 
-    def _chain(self) -> list[str]:
-        """Published releases in order, without those that were rolled back."""
+    def published_chain(self) -> list[str]:
+        """Return the published releases in order, without those that were rolled back."""
         chain: list[str] = []
         for event in self.events():
             if event[c.STATE] == State.PUBLISHED:
@@ -260,7 +265,13 @@ class Registry:
         self._append(release_id, State.APPROVED, role=role, actor=signer, run_id=release.audit_run)
 
     def publish(
-        self, release_id: str, built: Mapping[str, Written], *, run_id: str, signoff_roles: Sequence[str]
+        self,
+        release_id: str,
+        built: Mapping[str, Written],
+        *,
+        run_id: str,
+        signoff_roles: Sequence[str],
+        sign: Callable[[Mapping[str, Written]], Mapping[str, Any]] | None = None,
     ) -> bool:
         """Make an audited, signed release the current one.
 
@@ -273,6 +284,7 @@ class Registry:
             built: What the build's stages wrote, by table path.
             run_id: The run that publishes.
             signoff_roles: Roles that must have signed.
+            sign: Makes the signed manifest of what was published; it is entered with the publication.
 
         Returns:
             False where the release was published before: nothing was changed.
@@ -299,7 +311,8 @@ class Registry:
         if not published:
             message = f"{release_id}: the build has no table to publish; run every stage first"
             raise UsageError(message)
-        self._append(release_id, State.PUBLISHED, run_id=run_id, written=published)
+        manifest = sign(published) if sign else None
+        self._append(release_id, State.PUBLISHED, run_id=run_id, written=published, detail=manifest)
         log.info("published", release=release_id, tables=len(published))
         return True
 
@@ -324,7 +337,7 @@ class Registry:
         Raises:
             UsageError: It was never published, or was rolled back itself.
         """
-        chain = self._chain()
+        chain = self.published_chain()
         if to not in chain:
             message = f"--to {to}: no published release; there are: {', '.join(chain) or 'none'}"
             raise UsageError(message)

@@ -28,7 +28,14 @@ def version(**changed: Any) -> dict[str, Any]:
 
 def written(tmp_path: Path, *versions: dict[str, Any], **changed: Any) -> Path:
     path = tmp_path / "toy.yaml"
-    content = {"program": "toy", "says": "A toy", "unit": "family", "versions": list(versions), **changed}
+    content = {
+        "program": "toy",
+        "says": "A toy",
+        "title": "Mainan",
+        "unit": "family",
+        "versions": list(versions),
+        **changed,
+    }
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return path
 
@@ -58,6 +65,7 @@ PART = {"name": "ELDERLY", "when": [AGED], "amount_idr_year": 5}
         ({"exclusions": [{"reason": "X", "scope": "person", "wage_above_minimum": True}]}, "excludes by family"),
         ({"requirements": [{"reason": "OLD", "when": [AGED]}]}, "requirements are of persons"),
         ({"quota": {"national": 0, "source": "Book"}}, "quota.national"),
+        ({"grace_days": -1}, "grace_days"),
     ],
 )
 def test_a_wrong_version_is_refused(tmp_path: Path, changed: dict[str, Any], says: str) -> None:
@@ -68,6 +76,16 @@ def test_a_wrong_version_is_refused(tmp_path: Path, changed: dict[str, Any], say
 def test_overlapping_versions_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="overlap"):
         parse(written(tmp_path, version(), version(valid_from="2026-07-01")))
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [(["nik", "score_parts"], "score_parts cannot be handed over"), (["nik", "nik"], "named twice"), ([], "columns")],
+)
+def test_a_hand_over_of_more_than_there_is_is_refused(tmp_path: Path, columns: list[str], says: str) -> None:
+    contract = {"recipient": "Ministry", "purpose": "Payment", "legal_reference": "Law", "columns": columns}
+    with pytest.raises(ConfigError, match=says):
+        parse(written(tmp_path, version(), handover=contract))
 
 
 def test_a_file_under_another_name_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,7 @@ def test_changes_have_causes_and_leavers_under_treatment_are_held(make_job: Jobs
         ("F", "NOT_ELIGIBLE", 9),  # came into the deciles
         ("G", "NOT_ELIGIBLE", 2),  # gone, but never selected: keeps no row
         ("H", "SELECTED", 2),  # an employer covers it now
+        ("M", "SELECTED", 2),  # was A as well
     ]
     published = [
         {
@@ -195,6 +197,10 @@ def test_changes_have_causes_and_leavers_under_treatment_are_held(make_job: Jobs
             tables.SCORE: [family(f"F{who}", decile) for who, decile in deciles.items()],
             tables.PERSON_ATTRIBUTE: people,
             tables.HEALTH_INSURANCE: health,
+            tables.CROSSWALK: [
+                {c.PERSON_ID: "M", c.EVENT: "MERGED", c.OTHER_PERSON_ID: "A", c.RELEASE_ID: "2026Q1.1"},
+                {c.PERSON_ID: "E", c.EVENT: "MERGED", c.OTHER_PERSON_ID: "A", c.RELEASE_ID: "2025Q1.1"},
+            ],
         },
         settings=only("pbi_jkn"),
         published={PBI: published},
@@ -212,6 +218,15 @@ def test_changes_have_causes_and_leavers_under_treatment_are_held(make_job: Jobs
         "F": ("ADD", "DECILE_MOVED", False),
         "H": ("DROP", "EXCLUSION", False),
         "N": ("ADD", "NEW_UNIT", False),
+        "M": ("DROP", "MERGED", False),
+    }
+    # Who leaves is told on the day after the period, and only a death needs no further decision.
+    assert {key: (row[c.NOTICE], row[c.NOTICE_ON], row[c.EFFECTIVE_ON]) for key, row in found.items()} == {
+        "A": (None, None, None),
+        **dict.fromkeys("FN", (None, date(2026, 4, 1), date(2026, 4, 1))),
+        **dict.fromkeys("CEHM", ("HUMAN_DECISION", date(2026, 4, 1), date(2026, 5, 1))),
+        "B": ("FIELD_CHECK", date(2026, 4, 1), date(2026, 5, 1)),
+        "D": ("GRACE", date(2026, 4, 1), date(2026, 5, 1)),
     }
     assert found["E"][c.FAMILY_ID] == "FE"
     assert [account.balanced for account in job.ledger.accounts] == [True]
@@ -220,6 +235,7 @@ def test_changes_have_causes_and_leavers_under_treatment_are_held(make_job: Jobs
 PIP = """
 program: pip
 says: Program Indonesia Pintar, cash for pupils
+title: Program Indonesia Pintar (PIP)
 unit: person
 versions:
   - valid_from: 2026-01-01

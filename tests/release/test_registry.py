@@ -167,5 +167,5 @@ def test_unknown_releases_and_periods_are_said(lake: Lake, audited: Audited) -> 
         registry.rollback("2025Q4.1")
     with pytest.raises(UsageError, match="not published; there are: pkh"):
         diff(lake, "pip", "2025Q4", "2026Q1")
-    with pytest.raises(UsageError, match="--from 2025Q4"):
+    with pytest.raises(UsageError, match="2025Q4: pkh was not published"):
         diff(lake, "pkh", "2025Q4", "2026Q1")

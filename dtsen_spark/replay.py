@@ -1,0 +1,186 @@
+"""A past release made again from the deliveries that the lake keeps, and held against what was published.
+
+Kept are: every delivered row as it came (bronze), which batches each release took (``ops/batch`` and the signed
+manifest), every registered model, and the former release at its Delta versions for as long as ``dtsen maintain``
+retains it. The replay runs apart, in a lake of its own below ``build``, and changes nothing that anybody reads.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import pipeline, privacy, tables
+from dtsen_spark.config import Config
+from dtsen_spark.contract import TableContract
+from dtsen_spark.errors import LakeError, UsageError
+from dtsen_spark.job import Job, Period
+from dtsen_spark.lake import Lake, Written
+from dtsen_spark.ledger import Ledger
+from dtsen_spark.release import Registry, Release, is_genuine
+
+log = structlog.get_logger(__name__)
+
+# The audit judges a release; it makes none of its tables.
+STAGES: Final = tuple(stage for stage in pipeline.STAGES if stage.name != pipeline.NAMES[-1])
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One published table, as it was published and as it was made again.
+
+    Attributes:
+        path: The table.
+        then: Rows and content hash as published.
+        now: The same, made again; None where no stage made it.
+    """
+
+    path: str
+    then: Written
+    now: Written | None
+
+    @property
+    def same(self) -> bool:
+        """Whether rows and content are the same."""
+        return self.now is not None and (self.now.rows, self.now.content_hash) == (
+            self.then.rows,
+            self.then.content_hash,
+        )
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay found.
+
+    Attributes:
+        release_id: The release.
+        code_changed: Its code or policy files differ from today's: a difference need not be a fault of the data.
+        tables: Every table of the release.
+    """
+
+    release_id: str
+    code_changed: bool
+    tables: tuple[Compared, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether every table is the same."""
+        return all(one.same for one in self.tables)
+
+
+def replay(lake: Lake, config: Config, period: str, progress: Callable[[str], None]) -> Replayed:
+    """Make the published release of a period again from kept deliveries, and compare.
+
+    Args:
+        lake: The lake; the caller holds it.
+        config: Today's configuration: Spark and the place of the id key; the rest comes from the manifest.
+        period: Period of the release.
+        progress: Called with each stage's name as it begins.
+
+    Returns:
+        Each table of the release, then and now.
+
+    Raises:
+        UsageError: The period was never published, or its manifest is not genuine.
+        LakeError: Deliveries or the former release are not kept any more.
+    """
+    release = _release(Registry(lake), period)
+    key = privacy.id_key(lake.root, config.privacy.key_file)
+    if not is_genuine(release.manifest, key):
+        message = f"{release.release_id}: its manifest is missing or was not signed with this lake's id key"
+        raise UsageError(message)
+    manifest = release.manifest["manifest"]
+    root = lake.root / "build" / f"{release.release_id}.replay"
+    shutil.rmtree(root, ignore_errors=True)
+    try:
+        made = _make(lake, _configuration(config, manifest, lake.root), manifest, root, progress)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    compared = tuple(Compared(path, then, made.get(path)) for path, then in sorted(release.tables.items()))
+    return Replayed(release.release_id, manifest["code_sha256"] != pipeline.code_fingerprint(), compared)
+
+
+def _release(registry: Registry, period: str) -> Release:
+    published = [one for one in registry.releases().values() if one.period == period and one.tables]
+    if not published:
+        known = ", ".join(registry.versions_by_period()) or "none"
+        message = f"--period {period}: never published; there are: {known}"
+        raise UsageError(message)
+    return max(published, key=lambda one: one.revision)
+
+
+def _configuration(config: Config, manifest: Mapping[str, Any], root: Path) -> Config:
+    """Return the configuration of then, with the models of then, on the Spark of now."""
+    stored = dict(manifest["configuration"])
+    for section, version in manifest["models"].items():
+        if version is not None:
+            stored[section] = {**stored[section], "model": version}
+    key_file = config.privacy.key_file or str(root / ".keys" / "id.key")
+    stored["privacy"] = {**stored["privacy"], "key_file": key_file}
+    return Config.model_validate({**stored, "spark": config.spark.model_dump()})
+
+
+def _make(
+    lake: Lake, config: Config, manifest: Mapping[str, Any], root: Path, progress: Callable[[str], None]
+) -> dict[str, Written]:
+    previous = manifest["previous_release"]
+    versions = {}
+    if previous is not None:
+        versions = {path: one.version for path, one in Registry(lake).releases()[previous].tables.items()}
+    store = _lake_of_then(lake, manifest, root)
+    release_id = manifest["release_id"]
+    period = Period.parse(release_id.rpartition(".")[0])
+    empty = root / "landing"
+    empty.mkdir()
+    job = Job(
+        spark=lake.spark,
+        config=config,
+        lake=store,
+        landing=empty,
+        period=period,
+        release_id=release_id,
+        previous_release=previous,
+        ledger=Ledger(release_id, period.text, run_id=uuid4().hex),
+        outputs={},
+        published_versions=versions,
+    )
+    for stage in STAGES:
+        progress(stage.name)
+        stage.run(job)
+    return dict(job.outputs)
+
+
+def _lake_of_then(lake: Lake, manifest: Mapping[str, Any], root: Path) -> Lake:
+    """Make a lake that holds the deliveries, models and former release of then, without copying them."""
+    batches = lake.read(tables.BATCH).collect()  # a few hundred a year
+    # A batch that was purged stands in the state of then no more: a later full batch had replaced it.
+    named = {(row[c.SOURCE], row[c.SOURCE_TABLE], row[c.BATCH_ID], row[c.MANIFEST_SHA256]): row for row in batches}
+    wanted = [(*one["batch"].split("/", 2), one["sha256"]) for one in manifest["inputs"]]
+    missing = [key for key in wanted if key not in named]
+    if missing:
+        message = f"{manifest['release_id']}: {len(missing)} of its {len(wanted)} batches are not kept any more"
+        raise LakeError(message)
+    root.mkdir(parents=True)
+    for layer in ("bronze", *sorted({table.layer for table in _published()})):
+        if (lake.root / layer).is_dir():
+            (root / layer).symlink_to(lake.root / layer, target_is_directory=True)
+    # A copy: a stage that finds no model would register one.
+    if (lake.root / "models").is_dir():
+        shutil.copytree(lake.root / "models", root / "models")
+    store = Lake(lake.spark, root)
+    taken = lake.read(tables.BATCH).where(
+        F.concat_ws("/", c.SOURCE, c.SOURCE_TABLE, c.BATCH_ID).isin(*(one["batch"] for one in manifest["inputs"]))
+        & (F.col(c.STATE) == "APPLIED")
+    )
+    store.write(tables.BATCH, taken.coalesce(1))
+    return store
+
+
+def _published() -> list[TableContract]:
+    return [*(table for table in tables.TABLES if table.published), tables.decision("")]

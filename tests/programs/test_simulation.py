@@ -1,0 +1,69 @@
+"""What other rules would do: from small populations, and written nowhere."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dtsen_spark import columns as c
+from dtsen_spark import programs, tables
+from dtsen_spark.errors import ConfigError, UsageError
+from dtsen_spark.job import Job, Period
+from dtsen_spark.programs import changed_rules
+from dtsen_spark.release import Registry
+from dtsen_spark.simulation import as_csv, as_json, simulate
+from tests.programs.conftest import family, person
+
+Q1 = Period.parse("2026Q1")
+
+
+def test_winners_losers_and_rupiah_by_region(make_job: Callable[..., Job], tmp_path: Path) -> None:
+    elsewhere = "3302012001"
+    scores = [
+        *(family(f"A{n:02}", 1 + n // 6, n) for n in range(24)),
+        *(family(f"B{n}", 2, n, region=elsewhere) for n in range(3)),
+    ]
+    job = make_job(
+        {tables.SCORE: scores, tables.PERSON_ATTRIBUTE: [person(f"P{n}", f"A{n:02}") for n in range(24)]},
+        settings=["programs.enabled=[bpnt]", "programs.national_families=1000000"],
+    )
+    assert Registry(job.lake).open("2026Q1", revise=False) == job.release_id
+    programs.run(job)
+    before = {path for path in job.lake.root.rglob("*") if path.is_file() and "_scratch" not in path.parts}
+    rules = tmp_path / "rules.yaml"
+    # Deciles 1 and 2 instead of 1 to 4, and 3,000,000 instead of 2,400,000 rupiah a year.
+    rules.write_text("bpnt: {deciles: [1, 2], amount_idr_year: 3000000}", encoding="utf-8")
+
+    found = simulate(job.lake, job.config, "2026Q1", changed_rules(rules, Q1))
+
+    whole, *regions = found.effects
+    assert (whole.units_now, whole.units_then, whole.win, whole.lose) == (27, 15, 0, 12)
+    assert (whole.idr_year_now, whole.idr_year_then) == (27 * 2_400_000, 15 * 3_000_000)
+    assert [(one.region_code, one.units_now, one.lose) for one in regions] == [("3201", 24, 12), ("3302", None, 0)]
+    assert regions[1].idr_year_now is None, "rupiah of a few tell who they are"
+    assert json.loads(as_json(found))["effects"][0]["win"] == 0
+    assert as_csv(found).splitlines()[0].startswith("program,region_code,units_now")
+    assert {path for path in job.lake.root.rglob("*") if path.is_file()} == before
+
+    rules.write_text("pkh: {deciles: [1]}", encoding="utf-8")
+    with pytest.raises(UsageError, match="no decisions on pkh"):
+        simulate(job.lake, job.config, "2026Q1", changed_rules(rules, Q1))
+    assert job.read(tables.decision("bpnt")).where(f"{c.DECISION} = 'SELECTED'").count() == 27
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("pkh: {decile: [1]}", "decile: Extra inputs"),
+        ("pkh: {deciles: [1, 3]}", "without a gap"),
+        ("pkk: {deciles: [1]}", "no rules for program 'pkk'"),
+        ("[]", "must hold programs"),
+        ("pkh: [1", "cannot be read as YAML"),
+    ],
+)
+def test_wrong_changes_are_refused(tmp_path: Path, text: str, says: str) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=says):
+        changed_rules(rules, Q1)

@@ -1,0 +1,149 @@
+"""Care never takes what a retained release needs; a manifest cannot be changed; a release can be made again."""
+
+import copy
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from dtsen_spark import columns as c
+from dtsen_spark import pipeline, privacy, tables
+from dtsen_spark.config import Config
+from dtsen_spark.errors import LakeError, UsageError
+from dtsen_spark.lake import Lake, Written
+from dtsen_spark.release import Registry, is_genuine, maintain, signed
+from dtsen_spark.release.retention import purge_deliveries, superseded
+from dtsen_spark.replay import replay
+from tests.conftest import SmallLake
+from tests.frames import frame
+from tests.release.conftest import PKH
+
+Audited = Callable[..., dict[str, Written]]
+
+
+def test_care_keeps_retained_releases_readable_and_has_nothing_to_do_twice(lake: Lake, audited: Audited) -> None:
+    registry = Registry(lake)
+    for period, key in (("2025Q3", "A"), ("2025Q4", "B"), ("2026Q1", "C")):
+        built = audited(f"{period}.1", {key: "SELECTED"})
+        registry.publish(f"{period}.1", built, run_id="run", signoff_roles=())
+    audited("2026Q2.1", {"D": "SELECTED"})
+    (lake.root / "build" / "2025Q3.1.replay").mkdir()
+
+    done = maintain(registry, keep_releases=2, keep_hours=0)
+
+    assert {one.subject for one in done if one.subject.startswith("build")} == {
+        "build/2025Q3.1",
+        "build/2025Q3.1.replay",
+    }
+    assert {folder.name for folder in (lake.root / "build").iterdir()} == {"2025Q4.1", "2026Q1.1", "2026Q2.1"}
+    by_subject = {one.subject: one for one in done}
+    assert by_subject["master/family"].deleted >= 1, "the files of the release before are gone"
+    for release_id, key in (("2025Q4.1", "B"), ("2026Q1.1", "C")):
+        for table in (tables.FAMILY, PKH):
+            version = registry.releases()[release_id].tables[table.path].version
+            rows = lake.read(table, version=version).where(f"release_id = '{release_id}'").collect()
+            assert [row[c.FAMILY_ID] for row in rows] == [key]
+    assert lake.read(PKH).count() == 3, "earlier periods stay in a sliced table"
+
+    assert maintain(registry, keep_releases=2, keep_hours=0) == []
+
+
+def _batch(batch_id: str, as_of: str, mode: str, state: str = "APPLIED") -> dict[str, Any]:
+    return {
+        c.SOURCE: "pln",
+        c.SOURCE_TABLE: "pelanggan",
+        c.BATCH_ID: batch_id,
+        c.AS_OF: date.fromisoformat(as_of),
+        c.BATCH_MODE: mode,
+        c.MANIFEST_SHA256: "ab",
+        c.STATE: state,
+    }
+
+
+DELIVERED = [
+    _batch("old", "2023-06-30", "full"),
+    _batch("patch", "2023-09-30", "delta"),
+    _batch("base", "2024-06-30", "full"),
+    _batch("later", "2025-12-31", "delta"),
+    _batch("next", "2026-06-30", "full"),
+    _batch("bad", "2020-01-01", "full", "REFUSED"),
+]
+
+
+def test_only_superseded_deliveries_of_enough_age_can_go() -> None:
+    def gone(oldest: str, before: str) -> list[str]:
+        rows = superseded(DELIVERED, date.fromisoformat(oldest), date.fromisoformat(before))
+        return [row[c.BATCH_ID] for row in rows]
+
+    assert gone("2026-03-31", "2026-03-31") == ["old", "patch"], "the state of then stands on base and later"
+    assert gone("2026-03-31", "2023-07-01") == ["old"], "younger ones are kept for as long as was said"
+    assert gone("2024-03-31", "2024-03-31") == [], "no later full batch stands in the oldest retained release"
+
+
+def test_purged_deliveries_leave_bronze_and_the_rest_stays(lake: Lake, audited: Audited) -> None:
+    registry = Registry(lake)
+    registry.publish("2026Q1.1", audited("2026Q1.1", {"A": "SELECTED"}), run_id="run", signoff_roles=())
+    bronze = tables.bronze(tables.LANDING["pln/pelanggan"])
+    rows = [{c.BATCH_ID: row[c.BATCH_ID], c.FILE: "f", c.RECORD_NO: 1} for row in DELIVERED]
+    lake.write(bronze, frame(lake.spark, bronze, rows))
+    lake.write(tables.BATCH, frame(lake.spark, tables.BATCH, DELIVERED))
+
+    assert purge_deliveries(registry, keep_releases=1, keep_days=0) == ["pln/pelanggan/old", "pln/pelanggan/patch"]
+
+    assert {row[c.BATCH_ID] for row in lake.read(bronze).collect()} == {"base", "later", "next", "bad"}
+    states = {row[c.BATCH_ID]: row[c.STATE] for row in lake.read(tables.BATCH).collect()}
+    assert states == {**dict.fromkeys(("base", "later", "next"), "APPLIED"), "bad": "REFUSED"} | dict.fromkeys(
+        ("old", "patch"), "PURGED"
+    )
+    assert purge_deliveries(registry, keep_releases=1, keep_days=0) == []
+
+
+def test_a_version_that_a_log_does_not_know_deletes_nothing(lake: Lake, audited: Audited) -> None:
+    Registry(lake).publish("2026Q1.1", audited("2026Q1.1", {"A": "SELECTED"}), run_id="run", signoff_roles=())
+    with pytest.raises(LakeError, match="not in the log any more; nothing was deleted"):
+        lake.vacuum(tables.FAMILY, [99], 0)
+
+
+def test_a_manifest_is_genuine_only_as_it_was_signed() -> None:
+    detail = signed({"tables": {"master/person": {"rows": 3}}, "code_sha256": "ab"}, b"k" * 32)
+    assert is_genuine(detail, b"k" * 32)
+    assert not is_genuine(detail, b"x" * 32)
+    changed = copy.deepcopy(detail)
+    changed["manifest"]["tables"]["master/person"]["rows"] = 4
+    assert not is_genuine(changed, b"k" * 32)
+    assert not is_genuine({}, b"k" * 32)
+
+
+def test_a_published_release_says_what_it_was_made_of(spark: SparkSession, small_lake: SmallLake) -> None:
+    release = Registry(Lake(spark, small_lake.root)).releases()[small_lake.outcome.release_id]
+    manifest = release.manifest["manifest"]
+
+    assert is_genuine(release.manifest, privacy.id_key(small_lake.root))
+    assert manifest["code_sha256"] == pipeline.code_fingerprint()
+    assert {one["batch"].rpartition("/")[0] for one in manifest["inputs"]} >= {"dukcapil/penduduk", "regsosek/anggota"}
+    assert all(manifest["models"].values())
+    assert set(manifest["tables"]) == set(release.tables)
+    assert set(manifest["stages"]) == set(pipeline.NAMES)
+
+
+@pytest.mark.slow
+def test_a_release_is_made_again_from_kept_deliveries(
+    spark: SparkSession, small_lake: SmallLake, settings: Config, tmp_path: Path
+) -> None:
+    root = tmp_path / "lake"
+    shutil.copytree(small_lake.root, root)
+    lake = Lake(spark, root)
+    with pytest.raises(UsageError, match="never published; there are: 2026Q1"):
+        replay(lake, settings, "2025Q4", lambda _: None)
+    before = {path.relative_to(root) for path in root.rglob("*") if path.is_file()}
+
+    found = replay(lake, settings, small_lake.period, lambda _: None)
+
+    assert [one.path for one in found.tables if not one.same] == []
+    assert len(found.tables) > 10
+    assert not found.code_changed
+    assert {path.relative_to(root) for path in root.rglob("*") if path.is_file()} == before, "nothing is left behind"

@@ -1,0 +1,182 @@
+"""What leaves the lake: the files of a ministry, the change list with its notices, what persons decided on leavers."""
+
+import csv
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.errors import ConfigError, UsageError
+from dtsen_spark.handover import hand_over
+from dtsen_spark.lake import Lake, Written
+from dtsen_spark.notices import templates, write_notices
+from dtsen_spark.release import CONFIRMED, REVERSED, Registry, changes, decide_leavers
+from tests.frames import frame
+from tests.release.conftest import PKH
+
+TELLS = date(2026, 4, 1)
+ENDS = date(2026, 5, 1)
+
+
+def _decided(key: str, decision: str, change: str, **values: Any) -> dict[str, Any]:
+    row = {c.FAMILY_ID: key, c.DECISION: decision, c.CHANGE: change, c.CHANGE_VS_RECIPIENT: "NONE", c.REASONS: ["X"]}
+    if change != "NONE":
+        row |= {c.NOTICE_ON: TELLS, c.EFFECTIVE_ON: ENDS if change == "DROP" else TELLS}
+    return {**row, c.REGION_CODE: "3201012001", c.HOLD: False, c.COMPONENTS: [], **values}
+
+
+BEFORE = [_decided(key, "SELECTED", "NONE") for key in ("keeps", "leaves", "waits", "ill")]
+NOW = [
+    _decided("keeps", "SELECTED", "KEEP", **{c.BENEFIT_IDR_YEAR: 3_000_000, c.COMPONENTS: ["CHILD_0_6", "ELDERLY"]}),
+    _decided("comes", "SELECTED", "ADD", **{c.CHANGE_CAUSE: "NEW_UNIT", c.REGION_CODE: "1101012001"}),
+    _decided("leaves", "NOT_ELIGIBLE", "DROP", **{c.CHANGE_CAUSE: "DECEASED", c.NOTICE: "GRACE", c.REGION_CODE: None}),
+    _decided("waits", "NOT_ELIGIBLE", "DROP", **{c.CHANGE_CAUSE: "DECILE_MOVED_CUT", c.NOTICE: "HUMAN_DECISION"}),
+    _decided("ill", "ELIGIBLE", "DROP", **{c.CHANGE_CAUSE: "QUOTA", c.NOTICE: "FIELD_CHECK", c.HOLD: True}),
+    _decided("never", "NOT_ELIGIBLE", "NONE"),
+]
+
+
+@pytest.fixture
+def two_releases(lake: Lake) -> Registry:
+    """Two published releases of PKH, the later one with families and their heads."""
+    registry = Registry(lake)
+    for period, decided in (("2025Q4", BEFORE), ("2026Q1", NOW)):
+        of_release = {c.PERIOD: period, c.RELEASE_ID: f"{period}.1"}
+        keys = [row[c.FAMILY_ID] for row in decided if row[c.FAMILY_ID] != "leaves"]
+        families = [
+            {c.FAMILY_ID: key, c.NO_KK: f"KK{key}", c.HEAD_PERSON_ID: f"P{key}", c.MEMBERS: 2, **of_release}
+            for key in keys
+        ]
+        persons = [
+            {
+                c.PERSON_ID: f"P{key}",
+                c.NIK: f"0{key}",
+                c.NAME: '=cmd|"x"' if key == "keeps" else "SITI, AMINAH",
+                c.SEX: "P",
+                c.ALIVE: True,
+                c.SOURCES: [],
+                **of_release,
+            }
+            for key in keys
+        ]
+        rows = {
+            PKH: [{**row, **of_release} for row in decided],
+            tables.FAMILY: families,
+            tables.PERSON: persons,
+        }
+        release_id = registry.open(period, revise=False)
+        built: dict[str, Written] = {
+            table.path: lake.write(table, frame(lake.spark, table, some), build=release_id)
+            for table, some in rows.items()
+        }
+        registry.conclude(release_id, "run", passed=True, failed=[])
+        registry.publish(release_id, built, run_id="run", signoff_roles=())
+    return registry
+
+
+def test_a_ministry_gets_what_its_contract_allows_and_can_check_it(two_releases: Registry, tmp_path: Path) -> None:
+    lake = two_releases.lake
+    made = hand_over(lake, "pkh", tmp_path)
+
+    assert (made.files, made.rows) == (3, 5)
+    manifest = json.loads((made.folder / "manifest.json").read_text(encoding="utf-8"))
+    assert {one["region_code"]: one["rows"] for one in manifest["files"]} == {"0000": 1, "1101": 1, "3201": 3}
+    assert (manifest["rows"], manifest["selected"], manifest["added"], manifest["dropped"]) == (5, 2, 1, 3)
+    for one in manifest["files"]:
+        assert hashlib.sha256((made.folder / one["name"]).read_bytes()).hexdigest() == one["sha256"]
+    allowed = [one["column"] for one in manifest["columns"]]
+    with (made.folder / "3201.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["family_id"]: row for row in csv.DictReader(file)}
+    assert list(rows["keeps"]) == allowed
+    assert not {"score", "decile", "cut_margin", "reasons"} & set(allowed)
+    assert "never" not in rows
+    assert rows["keeps"]["name"] == '\'=cmd|"x"', "no spreadsheet takes a name for a formula"
+    assert rows["waits"]["name"] == "SITI, AMINAH"
+    assert (rows["keeps"]["components"], rows["keeps"]["benefit_idr_year"]) == ("CHILD_0_6|ELDERLY", "3000000")
+    assert rows["waits"]["effective_on"] == "", "no end before somebody has decided"
+    dictionary = (made.folder / "data-dictionary.csv").read_text(encoding="utf-8")
+    assert all(f'"{name}"' in dictionary for name in allowed)
+    # The same release is the same bytes, and the hand-over is on record, without a person's value.
+    hashes = [one["sha256"] for one in manifest["files"]]
+    again = json.loads((hand_over(lake, "pkh", tmp_path).folder / "manifest.json").read_text(encoding="utf-8"))
+    assert [one["sha256"] for one in again["files"]] == hashes
+    assert [row[c.SUBJECT] for row in lake.read(tables.ACCESS_LOG).collect()] == ["programs/pkh 2026Q1.1"] * 2
+
+    typed = hand_over(lake, "pkh", tmp_path, form="parquet").folder
+    assert lake.spark.read.parquet(str(typed / "1101.parquet")).count() == 1
+    dci = hand_over(lake, "pkh", tmp_path, form="dci").folder
+    record = json.loads((dci / "1101.jsonl").read_text(encoding="utf-8"))
+    assert record["group_identifier"] == [
+        {"identifier_type": "DTSEN_FAMILY_ID", "identifier_value": "comes"},
+        {"identifier_type": "KK", "identifier_value": "KKcomes"},
+    ]
+    assert record["group_head_info"]["demographic_info"]["name"] == {"given_name": "SITI, AMINAH"}
+    assert {"key": "decision", "value": "SELECTED"} in record["additional_attributes"]
+
+
+def test_a_hand_over_that_cannot_be_is_said(two_releases: Registry, lake: Lake, tmp_path: Path) -> None:
+    for named, says in (({"form": "xlsx"}, "--format xlsx"), ({"period": "2026Q2"}, "2026Q2: pkh was not published")):
+        with pytest.raises(UsageError, match=says):
+            hand_over(lake, "pkh", tmp_path, **named)
+    assert list(tmp_path.glob("pkh")) == []
+
+
+def test_leavers_leave_when_a_person_has_decided(two_releases: Registry, tmp_path: Path) -> None:
+    registry, who = two_releases, {"role": "DINSOS", "name": "Rina"}
+    file = tmp_path / "notices.csv"
+    write_notices(registry.lake, "pkh", "2025Q4", "2026Q1", file)
+    with file.open(encoding="utf-8", newline="") as content:
+        told = {row["family_id"]: row["notice_text"] for row in csv.DictReader(content)}
+    assert set(told) == {"comes", "leaves", "waits", "ill"}
+    assert "Program Keluarga Harapan (PKH)" in told["comes"]
+    assert "berlaku mulai 1 April 2026" in told["comes"]
+    assert "turut berduka cita" in told["leaves"]
+    assert "sebelum 1 Mei 2026" in told["leaves"]
+    assert "Batas peringkat" in told["waits"]
+    assert "petugas memutuskan" in told["waits"]
+    assert "petugas datang memeriksa" in told["ill"]
+    assert all("keberatan" in text for text in told.values())
+    assert not any(key in text for key, text in told.items())
+
+    units = tmp_path / "units.txt"
+    units.write_text("ill\nleaves\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="1 units do not wait"):
+        decide_leavers(registry, "pkh", "2026Q1", state=CONFIRMED, units=units, **who)
+    units.write_text("ill\n\n", encoding="utf-8")
+    assert decide_leavers(registry, "pkh", "2026Q1", state=CONFIRMED, units=None, **who) == 2
+    assert decide_leavers(registry, "pkh", "2026Q1", state=REVERSED, units=units, **who) == 1
+
+    rows = changes(registry, "pkh", "2025Q4", "2026Q1").where(F.col(c.CHANGE) == "DROP").collect()
+    found = {row[c.FAMILY_ID]: (row[c.NOTICE], row[c.EFFECTIVE_ON]) for row in rows}
+    assert found["leaves"] == ("GRACE", ENDS)
+    assert found["ill"] == ("REVERSED", None), "what was decided on one goes before what was decided on all"
+    assert found["waits"][0] == "CONFIRMED"
+    assert found["waits"][1] >= ENDS
+
+
+@pytest.mark.parametrize("change", ["ADD", "DROP"])
+def test_every_cause_has_a_text(change: str) -> None:
+    texts = templates()
+    for cause in [*texts.because[change], "SOMETHING_NEW", "DECILE_MOVED_WIND"]:
+        for notice in (
+            [None] if change == "ADD" else ["GRACE", "FIELD_CHECK", "HUMAN_DECISION", "CONFIRMED", "REVERSED"]
+        ):
+            text = texts.text(change, cause, notice, title="PKH", notice_on=TELLS, effective_on=ENDS)
+            assert "{" not in text
+            assert "PKH" in text
+    assert texts.because["DROP"]["DECILE_MOVED"] in texts.text(
+        "DROP", "DECILE_MOVED_WIND", "GRACE", title="PKH", notice_on=TELLS, effective_on=ENDS
+    )
+
+
+def test_wrong_texts_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "id.yaml"
+    path.write_text("months: [Januari]\nbecuse: {}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="becuse"):
+        templates(path)

@@ -1,0 +1,277 @@
+"""A release that is killed again and again ends as the one that was left alone, and nobody sees it half done."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+import dtsen_spark
+from dtsen_spark import columns as c
+from dtsen_spark import lake as lakes
+from dtsen_spark import pipeline, tables
+from dtsen_spark.cli import main
+from dtsen_spark.errors import ExitCode
+from dtsen_spark.lake import Lake, peek
+from dtsen_spark.release import Registry, State
+from tests.conftest import SmallLake
+from tests.release.conftest import PKH
+
+_REPOSITORY = Path(dtsen_spark.__file__).parents[1]
+_MAIN = "import sys; from dtsen_spark.cli import main; sys.exit(main(sys.argv[1:]))"
+_PATIENCE_SECONDS = 900
+
+
+class Command:
+    """A ``dtsen`` command in a process group of its own, that can be killed as a whole."""
+
+    def __init__(self, log: Path, *arguments: str) -> None:
+        self.log = log
+        environment = os.environ | {"DTSEN_DRIVER_MEMORY": "2g", "PYTHONPATH": str(_REPOSITORY)}
+        with log.open("w") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _MAIN, *arguments],
+                stdout=file,
+                stderr=file,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def kill_when(self, reached: Callable[[], bool]) -> bool:
+        """SIGKILL the whole group as soon as a point is reached; false where the command ended before."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while self.process.poll() is None:
+            if reached():
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+                return True
+            if time.monotonic() > until:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                pytest.fail(f"the point was not reached: {self.text()}")
+            time.sleep(0.005)
+        return False
+
+    def end(self) -> int:
+        return self.process.wait(timeout=_PATIENCE_SECONDS)
+
+    def text(self) -> str:
+        return self.log.read_text()
+
+
+def commits(*folders: Path) -> int:
+    """Delta versions of tables, all together."""
+    return sum(1 for folder in folders for _ in (folder / "_delta_log").glob("*.json"))
+
+
+def readable(root: Path) -> set[str]:
+    """Releases that a reader at the registry's versions sees in whole tables, read without Spark."""
+    published = [json.loads(row[c.TABLES_JSON]) for row in _events(root) if row[c.TABLES_JSON]]
+    found: set[str] = set()
+    for table in (tables.PERSON, tables.FAMILY, tables.MEMBERSHIP, tables.FAMILY_MEMBER):
+        if published and table.path in published[-1]:
+            stored = DeltaTable(str(root / table.path), version=published[-1][table.path]["version"])
+            found |= set(stored.to_pyarrow_table(columns=[c.RELEASE_ID])[c.RELEASE_ID].to_pylist())
+    return found
+
+
+def _events(root: Path) -> list[dict[str, object]]:
+    return sorted(peek(root, tables.RELEASE), key=lambda row: str(row[c.RECORDED_AT]))
+
+
+def hashes(root: Path, release_id: str) -> dict[str, tuple[int, str]]:
+    """Rows and content hash of each table of a published release."""
+    of_release = [row for row in _events(root) if row[c.RELEASE_ID] == release_id and row[c.TABLES_JSON]]
+    stored = json.loads(str(of_release[-1][c.TABLES_JSON]))
+    return {path: (one["rows"], one["content_hash"]) for path, one in stored.items()}
+
+
+def test_a_publication_that_is_killed_is_finished_and_its_lock_is_free(
+    lake: Lake, audited: Callable[..., dict[str, lakes.Written]], tmp_path: Path
+) -> None:
+    first = audited("2025Q4.1", {"A": "SELECTED"})
+    Registry(lake).publish("2025Q4.1", first, run_id="run", signoff_roles=())
+    built = audited("2026Q1.1", {"B": "SELECTED"})
+    detail = json.dumps({"tables": {path: vars(one) for path, one in built.items()}})
+    lake.append_rows(
+        tables.RUN,
+        [{c.RELEASE_ID: "2026Q1.1", c.STAGE: "programs", c.STATE: pipeline.DONE, c.DETAIL: detail}],
+    )
+    published = [lake.path(table) for table in (tables.FAMILY, PKH)]
+    before = commits(*published)
+
+    command = Command(tmp_path / "log", "publish", "--lake", str(lake.root), "--period", "2026Q1")
+    locked = False
+
+    def half_way() -> bool:
+        nonlocal locked
+        # Java greets once the lock is held. Of two at once the other one is told at once.
+        if not locked and "incubator" in command.text():
+            locked = main(["publish", "--lake", str(lake.root), "--period", "2026Q1"]) == ExitCode.LOCKED
+        return locked and commits(*published) > before
+
+    assert command.kill_when(half_way), command.text()
+
+    assert readable(lake.root) == {"2025Q4.1"}
+    assert Registry(lake).current() == "2025Q4.1"
+    with lakes.hold(lake.root):  # the lock of a process that died is free
+        assert Registry(lake).publish("2026Q1.1", built, run_id="again", signoff_roles=())
+    assert readable(lake.root) == {"2026Q1.1"}
+    assert Registry(lake).releases()["2026Q1.1"].state is State.PUBLISHED
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run is killed.
+
+    Attributes:
+        name: For the message of a failure.
+        reached: Says of the lake and the run's output whether it is there; made when the run begins.
+    """
+
+    name: str
+    reached: Callable[[Path, Command], Callable[[], bool]]
+
+
+def _in(stage: str) -> Point:
+    """While a stage writes its tables."""
+
+    def make(root: Path, command: Command) -> Callable[[], bool]:
+        folder = root / "build" / "2026Q1.2" / _FIRST_TABLE[stage].path
+        before = commits(folder)
+        return lambda: commits(folder) > before
+
+    return Point(f"in {stage}", make)
+
+
+def _before(stage: str) -> Point:
+    """When a stage's accounts are entered, just before the row that says that it is done."""
+
+    def make(root: Path, command: Command) -> Callable[[], bool]:
+        ledger = root / tables.LEDGER.path
+        figures = root / tables.DQ_METRIC.path
+        earlier = pipeline.NAMES[: pipeline.NAMES.index(stage)]
+        state = {"ledger": -1, "figures": -1}
+
+        def reached() -> bool:
+            text = command.text()
+            if not all(f"\n{name} " in f"\n{text}" for name in earlier):
+                return False
+            if state["ledger"] < 0:
+                state["ledger"], state["figures"] = commits(ledger), commits(figures)
+            # A stage without accounts enters figures; the first of two is that which clears those of an earlier try.
+            return commits(ledger) > state["ledger"] or commits(figures) > state["figures"] + 1
+
+        return reached
+
+    return Point(f"before {stage} is done", make)
+
+
+def _after(stage: str) -> Point:
+    return Point(f"after {stage}", lambda _, command: lambda: f"\n{stage} " in f"\n{command.text()}")
+
+
+def _publishing(written: int) -> Point:
+    """When some of the published tables have been replaced."""
+
+    def make(root: Path, command: Command) -> Callable[[], bool]:
+        published = [root / path for path in hashes(root, "2026Q1.1")]
+        before = commits(*published)
+        return lambda: commits(*published) >= before + written
+
+    return Point(f"after {written} published tables", make)
+
+
+_FIRST_TABLE = {
+    "ingest": tables.accepted(tables.LANDING["dukcapil/penduduk"]),
+    "harmonise": tables.PERSON_RECORD,
+    "linkage": tables.MEMBERSHIP,
+    "family": tables.PERSON,
+    "welfare": tables.SCORE,
+    "programs": PKH,
+    "marts": tables.STATS_REGION,
+}
+FEW = (_before("linkage"), _in("programs"), _after("programs"), _publishing(3))
+MANY = (
+    *(point for stage in pipeline.NAMES[:-1] for point in (_in(stage), _before(stage), _after(stage))),
+    _after("audit"),
+    *(_publishing(written) for written in (1, 2, 4, 6, 8, 10, 12, 14)),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.kill
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("points", [FEW, MANY], ids=["few", "many"])
+def test_a_release_that_is_killed_again_and_again(
+    small_lake: SmallLake, tmp_path: Path, points: tuple[Point, ...]
+) -> None:
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    for root in (alone, killed):
+        shutil.copytree(small_lake.root, root)
+    landing = str(small_lake.nation / "landing")
+
+    def start(root: Path) -> Command:
+        options = ("--period", small_lake.period, "--revise", "--publish", "--set", "spark.shuffle_partitions=2")
+        return Command(tmp_path / f"{root.name}.log", "run", "--landing", landing, "--lake", str(root), *options)
+
+    left_alone = start(alone)
+    assert left_alone.end() == 0, left_alone.text()
+    kills = 0
+    for point in points:
+        command = start(killed)
+        reached = point.reached(killed, command)
+        assert command.kill_when(reached), f"{point.name}: {command.text()}"
+        kills += 1
+        assert readable(killed) == {"2026Q1.1"}, point.name
+    last = start(killed)
+    assert last.end() == 0, last.text()
+
+    assert kills == len(points)
+    assert hashes(killed, "2026Q1.2") == hashes(alone, "2026Q1.2")
+    assert readable(killed) == {"2026Q1.2"}
+    done = Counter(
+        row[c.STAGE]
+        for row in peek(killed, tables.RUN)
+        if row[c.RELEASE_ID] == "2026Q1.2" and row[c.STATE] == pipeline.DONE
+    )
+    assert done == dict.fromkeys(pipeline.NAMES, 1), "a stage that was done was done again"
+
+
+@pytest.mark.slow
+@pytest.mark.kill
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(small_lake: SmallLake, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    size = sum(file.stat().st_size for file in small_lake.root.rglob("*") if file.is_file())
+    room = size * 2 + 8_000_000
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room}", "tmpfs", str(disk)], check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        root = disk / "lake"
+        shutil.copytree(small_lake.root, root)
+        stone = disk / "stone"
+        with stone.open("wb") as file:
+            left = shutil.disk_usage(disk).free - 600_000
+            file.write(b"\0" * left)
+        arguments = ("run", "--landing", str(small_lake.nation / "landing"), "--lake", str(root))
+        options = ("--period", small_lake.period, "--revise", "--publish", "--set", "spark.shuffle_partitions=2")
+        full = Command(tmp_path / "full.log", *arguments, *options)
+        assert full.end() == 1
+        assert "the disk is full" in full.text(), full.text()
+        assert readable(root) == {"2026Q1.1"}
+        stone.unlink()
+        again = Command(tmp_path / "again.log", *arguments, *options)
+        assert again.end() == 0, again.text()
+        assert readable(root) == {"2026Q1.2"}
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
