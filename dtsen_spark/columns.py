@@ -366,6 +366,9 @@ CUT_MARGIN = _col(
     _SPECIFIC,
     unit="1e-6 log IDR",
 )
+RED_FLAGS = _col(
+    "red_flags", _STRINGS, "What speaks against the need and asks for a look, sorted; it decides nothing.", _SPECIFIC
+)
 NOTICE = _col(
     "notice",
     _STRING,

@@ -713,6 +713,7 @@ def decision(program: str) -> TableContract:
             c.NOTICE_ON,
             c.EFFECTIVE_ON,
             c.COMPONENTS,
+            c.RED_FLAGS,
             c.BENEFIT_IDR_YEAR,
             c.DECILE,
             c.SCORE,

@@ -145,6 +145,7 @@ def _joined(decided: DataFrame, program: ProgramRules, past: Past) -> DataFrame:
         RECEIVES: F.coalesce(RECEIVES, F.lit(False)),
         PROTECTED: F.coalesce(PROTECTED, F.lit(False)),
         c.COMPONENTS: F.coalesce(c.COMPONENTS, F.array().cast("array<string>")),
+        c.RED_FLAGS: F.coalesce(c.RED_FLAGS, F.array().cast("array<string>")),
         c.DECISION: F.coalesce(c.DECISION, F.lit(NOT_ELIGIBLE)),
         c.REASONS: F.coalesce(c.REASONS, F.array(F.coalesce("fate", F.lit(NOT_FOUND)))),
     }

@@ -60,6 +60,7 @@ def family_units(families: DataFrame, program: ProgramRules) -> DataFrame:
         F.coalesce(recipient(program.program), F.lit(False)).alias(RECEIVES),
         F.coalesce(c.CATASTROPHIC, F.lit(False)).alias(PROTECTED),
         _reasons(has).alias(c.COMPONENTS),
+        _flags(rules, families).alias(c.RED_FLAGS),
         amount.alias(c.BENEFIT_IDR_YEAR),
         _reasons(lacks).alias(_UNMET),
         _reasons(_barred(program, rules.exclusions)).alias(_BARRED),
@@ -94,7 +95,8 @@ def person_units(people: DataFrame, families: DataFrame, program: ProgramRules) 
     """
     rules = program.rules
     by_family = [excluded(program.program, one) for one in rules.exclusions if one.scope == "family"]
-    ranked = families.select(c.FAMILY_ID, c.REGION_CODE, c.DECILE, c.SCORE, *by_family)
+    flags = _flags(rules, families).alias(c.RED_FLAGS)
+    ranked = families.select(c.FAMILY_ID, c.REGION_CODE, c.DECILE, c.SCORE, flags, *by_family)
     # person : family is n : 1; the family's flags stand for those of the person.
     joined = people.where(F.col(c.ALIVE)).drop(c.REGION_CODE, *by_family).join(ranked, c.FAMILY_ID)
     best = best_component(rules.components)
@@ -115,6 +117,7 @@ def person_units(people: DataFrame, families: DataFrame, program: ProgramRules) 
         F.col(recipient(program.program)).alias(RECEIVES),
         F.col(c.CATASTROPHIC).alias(PROTECTED),
         _reasons([best]).alias(c.COMPONENTS),
+        c.RED_FLAGS,
         amount.alias(c.BENEFIT_IDR_YEAR),
         _reasons(lacks).alias(_UNMET),
         _reasons(_barred(program, rules.exclusions)).alias(_BARRED),
@@ -147,6 +150,7 @@ def gone_recipients(people: DataFrame, program: ProgramRules, listed_id: str) ->
         F.col(c.CATASTROPHIC).alias(PROTECTED),
         F.lit(None).cast("long").alias(c.CUT_MARGIN),
         F.array().cast("array<string>").alias(c.COMPONENTS),
+        F.array().cast("array<string>").alias(c.RED_FLAGS),
         F.lit(None).cast("long").alias(c.BENEFIT_IDR_YEAR),
         F.lit(NOT_ELIGIBLE).alias(c.DECISION),
         F.array(reason).alias(c.REASONS),
@@ -238,6 +242,12 @@ def _lacks_component(rules: Rules, *met: Column) -> list[Column]:
     for one in met:
         some = some | one
     return [F.when(~some, F.lit(NO_COMPONENT))]
+
+
+def _flags(rules: Rules, families: DataFrame) -> Column:
+    # Without family attributes (a source that was never delivered) no flag can be seen.
+    seen = [one for one in rules.red_flags if {condition.column for condition in one.when} <= set(families.columns)]
+    return _reasons([F.when(all_hold(one.when), F.lit(one.reason)) for one in seen])
 
 
 def _barred(program: ProgramRules, exclusions: Sequence[Exclusion]) -> list[Column]:

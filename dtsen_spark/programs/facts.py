@@ -159,6 +159,12 @@ def _conditions(program: ProgramRules) -> list[Condition]:
     return components + requirements + exclusions
 
 
+def flag_columns(programs: Sequence[ProgramRules]) -> list[str]:
+    """Return the columns of a family that red flags ask for, sorted; those of the score are there anyway."""
+    asked = {condition.column for p in programs for flag in p.rules.red_flags for condition in flag.when}
+    return sorted(asked - {c.FAMILY_ID, c.MEMBERS, c.REGION_CODE})
+
+
 def dearest(components: Sequence[Component]) -> tuple[Component, ...]:
     """Return components by amount, dearest first, equal ones by name."""
     return tuple(sorted(components, key=lambda part: (-part.amount_idr_year, part.name)))
@@ -172,16 +178,19 @@ def best_component(components: Sequence[Component]) -> Column:
     return best
 
 
-def families(scores: DataFrame, people: DataFrame, programs: Sequence[ProgramRules]) -> DataFrame:
+def families(
+    scores: DataFrame, people: DataFrame, attributes: DataFrame | None, programs: Sequence[ProgramRules]
+) -> DataFrame:
     """Fold persons to families: who is in it, whom an exclusion bars, how many count for each component.
 
     Args:
         scores: ``welfare/score`` of the period.
         people: From ``persons``.
+        attributes: ``master/family_attribute``; None where no red flag asks for it.
         programs: Rules of the period.
 
     Returns:
-        One row for each family of ``scores``: region, decile, score, flags and counts.
+        One row for each family of ``scores``: region, decile, score, flags, counts, and what red flags ask for.
     """
     folded: list[Column] = [F.max(c.CATASTROPHIC).alias(c.CATASTROPHIC)]
     for program in programs:
@@ -198,5 +207,8 @@ def families(scores: DataFrame, people: DataFrame, programs: Sequence[ProgramRul
             ]
     living = people.where(F.col(c.ALIVE) & F.col(c.FAMILY_ID).isNotNull()).groupBy(c.FAMILY_ID).agg(*folded)
     ranked = scores.select(c.FAMILY_ID, c.MEMBERS, c.REGION_CODE, c.DECILE, c.SCORE)
+    if attributes is not None:
+        # family : its attributes is 1 : 0..1.
+        ranked = ranked.join(attributes.select(c.FAMILY_ID, *flag_columns(programs)), c.FAMILY_ID, "left")
     # family : its folded members is 1 : 1.
     return ranked.join(living, c.FAMILY_ID, "left")

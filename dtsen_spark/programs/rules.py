@@ -1,7 +1,7 @@
 """The rules of programs as dated data: ``conf/programs/<program>.yaml``, validated before Spark starts.
 
 One file is one program; it holds versions with a validity, so that a past period is decided by the rules of its day.
-A condition names a column of ``master/person_attribute``, an operator and a value; nothing else can be said, so a
+A condition names a column of a person or a family, an operator and a value; nothing else can be said, so a
 rule can be read by those who make policy and run as one Spark expression.
 """
 
@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,6 +21,7 @@ from pyspark.sql.types import BooleanType, IntegerType, StringType
 from dtsen_spark import codes, tables
 from dtsen_spark import columns as c
 from dtsen_spark.config import conf_dir
+from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import ConfigError
 from dtsen_spark.job import Period
 
@@ -56,14 +57,16 @@ class Op(StrEnum):
 class Condition(_Rule):
     """One question to one column of a person."""
 
-    column: str = Field(description="Column of master/person_attribute.")
+    asked: ClassVar[TableContract] = tables.PERSON_ATTRIBUTE
+
+    column: str = Field(description="Column of the table that is asked.")
     op: Op = Field(description="eq, in, ge, le.")
     value: Scalar | tuple[Scalar, ...] = Field(description="Value, or the list of 'in'.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.column not in tables.PERSON_ATTRIBUTE.columns:
-            message = f"{self.column} is no column of {tables.PERSON_ATTRIBUTE.path}"
+        if self.column not in self.asked.columns:
+            message = f"{self.column} is no column of {self.asked.path}"
             raise ValueError(message)
         if isinstance(self.value, tuple) != (self.op is Op.IN):
             message = f"{self.column}: 'in' takes a list, every other operator one value"
@@ -100,6 +103,12 @@ class Condition(_Rule):
             case Op.LE:
                 met = column <= F.lit(self.value)
         return F.coalesce(met, F.lit(False))
+
+
+class FamilyCondition(Condition):
+    """One question to one column of a family."""
+
+    asked: ClassVar[TableContract] = tables.FAMILY_ATTRIBUTE
 
 
 def all_hold(conditions: Sequence[Condition]) -> Column:
@@ -156,6 +165,13 @@ class Exclusion(_Rule):
         return (*self.employment_segments, *self.health_segments)
 
 
+class RedFlag(_Rule):
+    """What speaks against a family's need without deciding: it asks for a look."""
+
+    reason: str = Field(pattern=_NAME)
+    when: tuple[FamilyCondition, ...] = Field(min_length=1)
+
+
 class Quota(_Rule):
     """How many units the nation pays for; a lake with another population has its part of it."""
 
@@ -178,6 +194,7 @@ class Rules(_Rule):
     component_required: bool = Field(default=False, description="A unit without component is not eligible.")
     requirements: tuple[Requirement, ...] = Field(default=())
     exclusions: tuple[Exclusion, ...] = Field(default=())
+    red_flags: tuple[RedFlag, ...] = Field(default=())
     hold_catastrophic: bool = Field(
         default=False, description="Leavers under treatment for a catastrophic illness stay until a field check."
     )
@@ -201,9 +218,10 @@ class Rules(_Rule):
             [part.name for part in self.components],
             [*(r.reason for r in self.requirements)],
             [*(e.reason for e in self.exclusions)],
+            [*(f.reason for f in self.red_flags)],
         )
         if any(len(set(names)) < len(names) for names in named):
-            message = "two components, requirements or exclusions have one name"
+            message = "two components, requirements, exclusions or red flags have one name"
             raise ValueError(message)
         if self.component_required and not self.components:
             message = "component_required needs components"

@@ -76,7 +76,9 @@ def decide_all(job: Job, programs: Sequence[ProgramRules]) -> Decided:
     floors = wages.at(wages.read(), job.period.last_day, sizes)
     registers = facts.registers(job, programs)
     people = _keep(job, "people", facts.persons(job.read(tables.PERSON_ATTRIBUTE), registers.facts, programs, floors))
-    families = _keep(job, "families", facts.families(job.read(tables.SCORE), people, programs))
+    flagged = facts.flag_columns(programs) and job.has(tables.FAMILY_ATTRIBUTE)
+    attributes = job.read(tables.FAMILY_ATTRIBUTE) if flagged else None
+    families = _keep(job, "families", facts.families(job.read(tables.SCORE), people, attributes, programs))
     quotas = {p.program: _quotas(job, p, sizes) for p in programs}
     frames = {p.program: _decisions(job, p, people, families, quotas[p.program]) for p in programs}
     return Decided(frames, quotas, sizes, floors, registers.missing)

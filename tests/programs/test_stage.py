@@ -54,7 +54,16 @@ def test_pkh_counts_the_dearest_four_and_says_every_reason(make_job: Jobs) -> No
     ]
     payroll = [{c.NIK: nik, c.PAYROLL_KIND: kind} for nik, kind in (("NE1", "ASN"), ("NF0", "PERANGKAT_DESA"))]
     job = make_job(
-        {tables.SCORE: scores, tables.PERSON_ATTRIBUTE: people, tables.PAYROLL: payroll}, settings=only("pkh")
+        {
+            tables.SCORE: scores,
+            tables.PERSON_ATTRIBUTE: people,
+            tables.PAYROLL: payroll,
+            tables.FAMILY_ATTRIBUTE: [
+                {c.FAMILY_ID: "FA", c.POWER: "VA_1300", c.HAS_CAR: False},
+                {c.FAMILY_ID: "FB", c.POWER: "VA_900", c.HAS_CAR: True},
+            ],
+        },
+        settings=only("pkh"),
     )
 
     programs.run(job)
@@ -71,6 +80,8 @@ def test_pkh_counts_the_dearest_four_and_says_every_reason(make_job: Jobs) -> No
     assert found["FA"][c.BENEFIT_IDR_YEAR] == 2 * 3_000_000 + 2 * 2_400_000
     assert found["FA"][c.COMPONENTS] == ["CHILD_0_6", "ELDERLY"]
     assert found["FC"][c.BENEFIT_IDR_YEAR] is None
+    flags = {key: row[c.RED_FLAGS] for key, row in found.items() if row[c.RED_FLAGS]}
+    assert flags == {"FA": ["POWER_ABOVE_900VA"], "FB": ["OWNS_CAR"]}, "a flag asks for a look and decides nothing"
     assert {row[c.CHANGE] for row in found.values()} == {"ADD", "NONE"}
     assert [account.balanced for account in job.ledger.accounts] == [True]
 
