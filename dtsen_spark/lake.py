@@ -287,8 +287,8 @@ class Lake:
         except DeltaError as error:
             message = f"{path}: a retained version is not in the log any more; nothing was deleted"
             raise LakeError(message) from error
-        # A file that went before is still named as removed.
-        there = [file for name in unneeded if (file := path / name).exists()]
+        # A file that went before is still named as removed; a checksum beside a file that stays is named as unknown.
+        there = [file for name in unneeded if (file := path / name).exists() and not file.name.startswith(".")]
         for file in there:
             file.unlink()
             file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
