@@ -39,7 +39,7 @@ from dtsen_spark.ingest import LandingPlan, RefusedBatch
 from dtsen_spark.job import Job, Period
 from dtsen_spark.lake import Lake, Written
 from dtsen_spark.ledger import Account, Ledger, utc_now
-from dtsen_spark.linkage import model as linkage_model
+from dtsen_spark.linkage.model import registered as registered_links
 from dtsen_spark.quality import GateResult
 from dtsen_spark.release import Registry, signed
 from dtsen_spark.welfare.registry import registered as registered_pmt
@@ -389,9 +389,8 @@ def _manifest(store: Lake, config: Config, release_id: str, published: Mapping[s
 
 def _models(job: Job) -> dict[str, str | None]:
     """Return the versions of the registered models that a run of now would use."""
-    links = linkage_model.load(job.lake.root / "models" / "linkage", job.config.linkage.model)
     return {
-        "linkage": links.version if links else None,
+        "linkage": registered_links(job.lake.root / "models" / "linkage", job.config.linkage.model),
         "welfare": registered_pmt(job.lake, job.config.welfare.model),
     }
 

@@ -102,6 +102,19 @@ class LinkageModel:
         return "\n".join(lines) + "\n"
 
 
+def registered(folder: Path, wanted: str) -> str | None:
+    """Return the version that a configuration names; None where ``latest`` is wanted and none is registered.
+
+    Args:
+        folder: ``models/linkage`` of the lake.
+        wanted: A version, or ``latest``.
+    """
+    pointer = folder / LATEST
+    if wanted != LATEST:
+        return wanted
+    return pointer.read_text(encoding="utf-8").strip() if pointer.exists() else None
+
+
 def load(folder: Path, wanted: str) -> LinkageModel | None:
     """Read a registered model.
 
@@ -115,12 +128,10 @@ def load(folder: Path, wanted: str) -> LinkageModel | None:
     Raises:
         UsageError: A named version is not registered.
     """
-    pointer = folder / LATEST
-    if wanted == LATEST:
-        if not pointer.exists():
-            return None
-        wanted = pointer.read_text(encoding="utf-8").strip()
-    path = folder / f"{wanted}.json"
+    version = registered(folder, wanted)
+    if version is None:
+        return None
+    path = folder / f"{version}.json"
     if not path.exists():
         message = f"{path}: no such linkage model; run 'dtsen train linkage', or set linkage.model to latest"
         raise UsageError(message)
