@@ -22,6 +22,7 @@ from dtsen_spark import (
     pipeline,
     privacy,
     programs,
+    quality,
     replay,
     report,
     session,
@@ -73,10 +74,14 @@ def _load(files: list[Path] | None, settings: list[str] | None, master: str | No
     )
 
 
-def _open(lake: Path, config: Config, name: str) -> Lake:
+def _require(lake: Path) -> None:
     if not (lake / "ops").is_dir():
         message = f"{lake}: no lake here; 'dtsen run' makes one"
         raise UsageError(message)
+
+
+def _open(lake: Path, config: Config, name: str) -> Lake:
+    _require(lake)
     return Lake(session.start(config, f"dtsen {name}"), lake)
 
 
@@ -178,6 +183,16 @@ def rollback(
     out.print(f"{to} is the current release")
 
 
+@app.command("replay-quarantine")
+def replay_quarantine(
+    lake: LakeOption, config: ConfigOption = None, setting: SetOption = None, master: MasterOption = None
+) -> None:
+    """Offer quarantined rows to today's rules; those that pass re-enter with the next run."""
+    settings = _load(config, setting, master)
+    _require(lake)
+    summary.print_quarantine(out, pipeline.replay_quarantine(lake, settings))
+
+
 @app.command()
 def train(
     what: Annotated[str, typer.Argument(help="linkage or pmt.")],
@@ -210,7 +225,11 @@ def dictionary(
 def show_status(lake: LakeOption, config: ConfigOption = None, setting: SetOption = None) -> None:
     """Print releases, their state, row accounts and gates."""
     settings = _load(config, setting, None)
-    summary.print_status(out, status(_open(lake, settings, "status")))
+    store = _open(lake, settings, "status")
+    summary.print_status(out, status(store))
+    newest = list(Registry(store).releases())[-1:]
+    if newest and (gate := quality.last_gate(store, newest[0])) is not None:
+        summary.print_gate(out, gate)
 
 
 @app.command()

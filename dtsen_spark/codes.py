@@ -489,3 +489,21 @@ def code_columns(name: str, table: str) -> dict[str, frozenset[str]]:
         for column in listed.columns:
             known.setdefault(column, set()).update(_bare(code) for code in listed.codes)
     return {column: frozenset(codes) for column, codes in known.items()}
+
+
+def affected_by(table: str, column: str) -> tuple[str, ...]:
+    """Return which columns of ours a delivered column feeds: what its absence or another type affects.
+
+    Args:
+        table: Landing table.
+        column: Column of the delivery.
+
+    Returns:
+        Our column names, sorted; empty where nothing of ours comes from it.
+    """
+    coded = {
+        name for name, listed in code_lists().items() if listed.lists(table) and column in code_columns(name, table)
+    }
+    counted = {n.name for n in numbers() if (found := number_field(n.name, table)) and found.column == column}
+    texts = {name for (landing, name), columns in _fields().items() if landing == table and column in columns}
+    return tuple(sorted(coded | counted | texts))

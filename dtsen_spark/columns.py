@@ -126,7 +126,9 @@ LINE = _col(
     _PUBLIC,
 )
 RECORD_NO = _col("record_no", _LONG, "Record of the file, from 1; the header is none.", _PUBLIC)
-LINE_BREAKS = _col("line_breaks", _INT, "Line breaks inside the record.", _PUBLIC, unit="lines")
+LINE_BREAKS = _col(
+    "line_breaks", _INT, "Line breaks inside the record, and blank lines behind it.", _PUBLIC, unit="lines"
+)
 MANIFEST_SHA256 = _col("manifest_sha256", _STRING, "SHA-256 of the batch's manifest, 64 hex digits.", _PUBLIC)
 DRIFT = _col(
     "drift",

@@ -18,6 +18,8 @@ from dtsen_spark.errors import ContractError
 NOT_CONTENT: Final = frozenset(
     {c.PERIOD, c.RELEASE_ID, c.RUN_ID, c.FILE, c.LINE, c.VALID_FROM, c.VALID_TO, c.RECORDED_AT}
 )
+# Layers before silver: content hashes are asked from silver on (design, law 2), and hashing text costs a reading of it.
+NOT_HASHED: Final = frozenset({"bronze", "quarantine", "accepted"})
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class TableContract:
     def content_columns(self) -> tuple[str, ...]:
         """Columns that the content hash covers."""
         return tuple(name for name in self.columns if name not in NOT_CONTENT)
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether the table's content hash is kept: from silver on."""
+        return self.layer not in NOT_HASHED
 
     @property
     def schema(self) -> StructType:

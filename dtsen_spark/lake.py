@@ -15,7 +15,7 @@ import deltalake
 from delta.tables import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from filelock import FileLock, Timeout
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameWriter, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
@@ -32,7 +32,7 @@ class Written:
 
     Attributes:
         rows: Rows of the written frame.
-        content_hash: Sum of the row hashes over the contract's content columns.
+        content_hash: Sum of the row hashes over the contract's content columns; empty before silver.
         version: Delta version of the write.
     """
 
@@ -196,12 +196,12 @@ class Lake:
         path = self.path(table, build)
         observation = Observation()
         observed = self._observed(table, table.conform(df), observation)
-        writer = observed.write.format("delta").mode("overwrite")
+        writer = self._writer(table, observed, "overwrite")
         if condition and self.exists(table, build):
             writer = writer.option("replaceWhere", condition)
         else:
             writer = writer.option("overwriteSchema", "true")
-        writer.partitionBy(*table.slice_by).save(str(path))
+        writer.save(str(path))
         return self._written(table, path, observation.get)
 
     def append(self, table: TableContract, df: DataFrame, *, build: str | None = None) -> Written:
@@ -221,7 +221,7 @@ class Lake:
         path = self.path(table, build)
         observation = Observation()
         observed = self._observed(table, table.conform(df), observation)
-        observed.write.format("delta").mode("append").partitionBy(*table.slice_by).save(str(path))
+        self._writer(table, observed, "append").save(str(path))
         return self._written(table, path, observation.get)
 
     def append_rows(self, table: TableContract, rows: list[dict[str, Any]]) -> None:
@@ -240,6 +240,16 @@ class Lake:
         """Delete one slice of a table, where there is one; for rows that a stage is about to write again."""
         if self.exists(table):
             deltalake.DeltaTable(str(self.path(table))).delete(_condition(slice_values))
+
+    def update(self, table: TableContract, condition: Column, values: Mapping[str, Column]) -> None:
+        """Set columns of the rows where a condition holds; files without such a row stay as they are.
+
+        Args:
+            table: A table outside the builds.
+            condition: Which rows.
+            values: New value of each column, an expression over the row.
+        """
+        DeltaTable.forPath(self.spark, str(self.path(table))).update(condition, dict(values))
 
     def version(self, table: TableContract) -> int:
         """Return the newest Delta version of a published table, -1 where there is none."""
@@ -295,10 +305,20 @@ class Lake:
         return len(there)
 
     def _observed(self, table: TableContract, df: DataFrame, observation: Observation) -> DataFrame:
-        # Decimal, not long: a sum of 64-bit hashes passes 64 bits at a few rows.
-        digest = F.coalesce(F.sum(table.row_hash().cast("decimal(38,0)")), F.lit(0).cast("decimal(38,0)"))
-        nulls = [F.count_if(F.col(f.name).isNull()).alias(f"null_{f.name}") for f in table.fields if f.required]
-        return df.observe(observation, F.count(F.lit(1)).alias(c.ROWS), digest.alias(c.CONTENT_HASH), *nulls)
+        counted = [F.count_if(F.col(f.name).isNull()).alias(f"null_{f.name}") for f in table.fields if f.required]
+        if table.is_hashed:
+            # Decimal, not long: a sum of 64-bit hashes passes 64 bits at a few rows.
+            digest = F.coalesce(F.sum(table.row_hash().cast("decimal(38,0)")), F.lit(0).cast("decimal(38,0)"))
+            counted.append(digest.alias(c.CONTENT_HASH))
+        return df.observe(observation, F.count(F.lit(1)).alias(c.ROWS), *counted)
+
+    def _writer(self, table: TableContract, df: DataFrame, mode: str) -> DataFrameWriter:
+        writer = df.write.format("delta").mode(mode).partitionBy(*table.slice_by)
+        if table.published:
+            return writer
+        # Only outsiders ask for ranges of values; our stages read whole tables or slices, so that least and greatest
+        # values of 32 columns would be computed for nobody.
+        return writer.option("delta.dataSkippingNumIndexedCols", "0")
 
     def _written(self, table: TableContract, path: Path, counted: Mapping[str, Any]) -> Written:
         broken = [
@@ -309,7 +329,7 @@ class Lake:
         if broken:
             message = f"{table.path}: required columns hold nulls ({'; '.join(broken)})"
             raise ContractError(message)
-        return Written(int(counted[c.ROWS]), str(counted[c.CONTENT_HASH]), self._version(path))
+        return Written(int(counted[c.ROWS]), str(counted.get(c.CONTENT_HASH, "")), self._version(path))
 
     def _version(self, path: Path) -> int:
         # Read from the log directly: asking Spark for the history costs a job for each write.

@@ -48,6 +48,7 @@ log = structlog.get_logger(__name__)
 
 DONE: Final = "DONE"
 FAILED: Final = "FAILED"
+REPLAYED: Final = "REPLAYED"
 
 
 @dataclass(frozen=True)
@@ -432,6 +433,41 @@ def job_of_build(store: Lake, config: Config) -> Job:
         outputs={},
         published_versions=registry.published_versions(),
     )
+
+
+def replay_quarantine(root: Path, config: Config) -> tuple[ingest.ReplayedBatch, ...]:
+    """Offer the quarantined rows of a lake to today's rules.
+
+    Rows that pass take part from the next run on; a build that is not published does its ingest again then.
+
+    Args:
+        root: Root of the lake.
+        config: The configuration: today's limits.
+
+    Returns:
+        What became of the open rows, by batch.
+
+    Raises:
+        LakeLockedError: Another run holds the lake.
+        UsageError: The lake has no release yet.
+    """
+    with lake.hold(root):
+        store = Lake(session.start(config, "dtsen replay-quarantine"), root)
+        registry = Registry(store)
+        releases = list(registry.releases())
+        if not releases:
+            message = f"{root}: no release here yet; run 'dtsen run' first"
+            raise UsageError(message)
+        period = Period.parse(releases[-1].rsplit(".", 1)[0])
+        ledger = Ledger(releases[-1], period.text, run_id=uuid4().hex)
+        job = Job(store.spark, config, store, root, period, releases[-1], registry.current(), ledger, {})
+        replayed = ingest.replay(job)
+        store.append_rows(tables.LEDGER, ledger.drain_accounts())
+        store.clear(tables.DQ_METRIC, {c.RELEASE_ID: job.release_id, c.STAGE: ingest.REPLAY})
+        store.append_rows(tables.DQ_METRIC, ledger.drain_metrics())
+        if any(one.re_entered for one in replayed) and not registry.is_published(period.text):
+            store.append_rows(tables.RUN, [_run_row(job, STAGES[0], REPLAYED, "", 0.0, "")])
+        return replayed
 
 
 def _conclude(job: Job, registry: Registry, request: RunRequest, reports: tuple[StageReport, ...]) -> Outcome:

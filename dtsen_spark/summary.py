@@ -14,8 +14,10 @@ from rich.table import Table
 from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.errors import ExitCode
+from dtsen_spark.ingest import ReplayedBatch
 from dtsen_spark.lake import Lake
 from dtsen_spark.pipeline import Outcome, StageReport
+from dtsen_spark.quality import GateResult
 from dtsen_spark.release import Cared
 from dtsen_spark.replay import Replayed
 from dtsen_spark.simulation import Simulated
@@ -60,14 +62,19 @@ def print_outcome(out: Console, console: Console, outcome: Outcome, lake: Path) 
     for batch in outcome.refused:
         console.print(f"refused: {batch.path}: {batch.reason}", markup=False)
     if outcome.gate is not None:
-        for failed in outcome.gate.failed:
-            console.print(f"gate: {failed}", markup=False)
-        for warning in outcome.gate.warnings:
-            console.print(f"warning: {warning}", markup=False)
-        verdict = "passed" if outcome.gate.passed else "stopped the release"
-        console.print(f"the gate {verdict}; data docs: {outcome.gate.data_docs}", markup=False)
+        print_gate(console, outcome.gate)
     state = "published" if outcome.published else "not published"
     out.print(f"{outcome.release_id}: {state}; lake: {lake}", markup=False)
+
+
+def print_gate(console: Console, gate: GateResult) -> None:
+    """Print what the gate of a release found, and its verdict."""
+    for failed in gate.failed:
+        console.print(f"gate: {failed}", markup=False)
+    for warning in gate.warnings:
+        console.print(f"warning: {warning}", markup=False)
+    verdict = "passed" if gate.passed else "stopped the release"
+    console.print(f"the gate {verdict}; data docs: {gate.data_docs}", markup=False)
 
 
 def print_release(out: Console, store: Lake, outcome: Outcome, accuracy: Mapping[str, Any] | None) -> None:
@@ -108,6 +115,21 @@ def print_accuracy(out: Console, figures: Mapping[str, Any]) -> None:
         elif isinstance(value, int):
             table.add_row(name, f"{value:,}")
     out.print(table)
+
+
+def print_quarantine(out: Console, replayed: Iterable[ReplayedBatch]) -> None:
+    """Print what became of quarantined rows, by batch."""
+    table = _table("Quarantine", "table", "batch", "open before", "re-entered", "still open")
+    back = 0
+    for one in replayed:
+        table.add_row(one.table, one.batch_id, *(f"{n:,}" for n in (one.open_before, one.re_entered, one.still_open)))
+        back += one.re_entered
+    out.print(table)
+    out.print(
+        f"{back:,} rows re-entered; the next 'dtsen run' takes them in (--revise where the period is published)"
+        if back
+        else "no row passes today's rules; quarantine/<source>_<table> has the reasons"
+    )
 
 
 def print_status(out: Console, status: Mapping[str, Any]) -> None:

@@ -23,22 +23,10 @@ from dtsen_spark import columns as c
 from dtsen_spark.config import IngestConfig
 from dtsen_spark.ingest.files import OP_COLUMN, DeliveredFile, FileKind
 from dtsen_spark.ingest.landing import Batch
+from dtsen_spark.ingest.rules import UPSERT, Record, native_key, row_reasons
 from dtsen_spark.tables import LandingTable
 
-KEY_SEPARATOR: Final = "|"
-UPSERT: Final = "U"
-DELETE: Final = "D"
-
-# Reasons that a row shows by itself; those that need other rows are in ``state``.
-EMPTY_KEY: Final = "empty_key"
-FIELD_COUNT: Final = "field_count"
-UNDECODABLE: Final = "undecodable"
-FIELD_TOO_LONG: Final = "field_too_long"
-UNKNOWN_OP: Final = "unknown_op"
-
 _MODE_DELTA: Final = "delta"
-_SEPARATOR: Final = "\x1f"
-_REPLACEMENT: Final = "\ufffd"  # what the decoder puts in place of bytes that are no UTF-8
 _ROW_BITS: Final = 33  # monotonically_increasing_id: the partition above, the row in it below
 _WHITE: Final = " \t\r\n"
 _MAX_FIELDS: Final = 100_000  # beyond this the tokenizer fails the task; the width of a file is checked before
@@ -79,7 +67,16 @@ def read_batch(session: SparkSession, batch: Batch, files: list[DeliveredFile], 
         _bronze(_scan(session, kind, header, paths), kind, header, batch, config)
         for (kind, header, _), paths in sorted(alike.items())
     ]
-    return reduce(DataFrame.unionByName, rows)
+    return _with_blank_lines(reduce(DataFrame.unionByName, rows), files)
+
+
+def _with_blank_lines(rows: DataFrame, files: list[DeliveredFile]) -> DataFrame:
+    blank = {f"{file.path.name}/{number}": lines for file in files for number, lines in file.blank_lines}
+    if not blank:
+        return rows
+    pairs = F.create_map(*(F.lit(part) for pair in blank.items() for part in pair))
+    behind = F.try_element_at(pairs, F.concat_ws("/", c.FILE, c.RECORD_NO))
+    return rows.withColumn(c.LINE_BREAKS, F.col(c.LINE_BREAKS) + F.coalesce(behind, F.lit(0)))
 
 
 def _scan(session: SparkSession, kind: FileKind, header: tuple[str, ...], paths: list[Path]) -> DataFrame:
@@ -142,18 +139,9 @@ def _bronze(scan: DataFrame, kind: FileKind, header: tuple[str, ...], batch: Bat
         name: (_clean(text[name], strict=name in strict) if name in text else F.lit(None).cast("string"))
         for name in table.columns
     }
-    key = F.concat_ws(KEY_SEPARATOR, *(columns[name] for name in table.key))
-    complete = F.coalesce(*(F.when(columns[name].isNull(), F.lit(False)) for name in table.key), F.lit(True))
-    whole = F.coalesce(F.col(c.CORRUPT), F.concat_ws(_SEPARATOR, *delivered))
-    reasons = {
-        EMPTY_KEY: ~complete,
-        FIELD_COUNT: F.col(c.CORRUPT).isNotNull(),
-        FIELD_TOO_LONG: (F.length(whole) > config.max_record_chars)
-        & F.exists(F.array(*delivered), lambda value: F.length(value) > config.max_record_chars),
-        UNDECODABLE: whole.contains(_REPLACEMENT) | whole.contains("\0") | _invalid(whole, kind),
-        UNKNOWN_OP: (~F.coalesce(operation.isin(UPSERT, DELETE), F.lit(False))),
-    }
-    found = [F.when(test, F.lit(reason)) for reason, test in sorted(reasons.items())]
+    key = [columns[name] for name in table.key]
+    record = Record(delivered, F.col(c.CORRUPT), key, operation, was_decoded=kind is FileKind.CSV)
+    whole = record.whole
     breaks = F.length(whole) - F.length(F.replace(whole, F.lit("\n"), F.lit("")))
     return scan.select(
         F.lit(batch.batch_id).alias(c.BATCH_ID),
@@ -163,8 +151,8 @@ def _bronze(scan: DataFrame, kind: FileKind, header: tuple[str, ...], batch: Bat
         F.col(c.FILE),
         F.col(c.RECORD_NO),
         breaks.alias(c.LINE_BREAKS),
-        F.when(complete, key).alias(c.NATIVE_KEY),
-        F.array_compact(F.array(*found)).alias(c.REASONS),
+        native_key(key).alias(c.NATIVE_KEY),
+        row_reasons(record, config).alias(c.REASONS),
         _extra(table, header, is_delta=is_delta).alias(c.EXTRA),
         F.col(c.CORRUPT),
         *(column.alias(name) for name, column in columns.items()),
@@ -174,11 +162,6 @@ def _bronze(scan: DataFrame, kind: FileKind, header: tuple[str, ...], batch: Bat
 def _clean(column: Column, *, strict: bool = True) -> Column:
     trimmed = F.btrim(column, F.lit(_WHITE)) if strict else F.trim(column)
     return F.nullif(trimmed, F.lit(""))
-
-
-def _invalid(whole: Column, kind: FileKind) -> Column:
-    # The CSV reader decodes and replaces; Parquet hands bytes through as they are.
-    return ~F.is_valid_utf8(whole) if kind is FileKind.PARQUET else F.lit(False)
 
 
 def _extra(table: LandingTable, header: tuple[str, ...], *, is_delta: bool) -> Column:

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,6 +20,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dtsen_spark.codes import affected_by
 from dtsen_spark.config import IngestConfig
 from dtsen_spark.ingest.landing import Batch, listing
 from dtsen_spark.ingest.manifest import ListedFile, RefusedError
@@ -27,6 +29,8 @@ from dtsen_spark.tables import LandingTable
 OP_COLUMN: Final = "op"
 _CHUNK: Final = 2**20
 _MAX_HEADER_CHARS: Final = 2**20
+_MAX_NAME_CHARS: Final = 64
+_MAX_BLANK_LINES: Final = 10_000
 
 
 class FileKind(StrEnum):
@@ -46,6 +50,8 @@ class DeliveredFile:
         header: Its column names in order, trimmed, as delivered.
         rows: Records that the manifest claims.
         types: Parquet columns that are not text, with their type.
+        blank_lines: Blank lines behind a record (its number from 1, and how many); those before the first record stand
+            behind it.
     """
 
     path: Path
@@ -53,6 +59,7 @@ class DeliveredFile:
     header: tuple[str, ...]
     rows: int
     types: dict[str, str] = field(default_factory=dict)
+    blank_lines: tuple[tuple[int, int], ...] = ()
 
 
 def verify(batch: Batch, config: IngestConfig) -> list[DeliveredFile]:
@@ -81,15 +88,20 @@ def verify(batch: Batch, config: IngestConfig) -> list[DeliveredFile]:
 
 
 def drift(table: LandingTable, files: list[DeliveredFile], mode: str) -> str:
-    """Return how a batch's columns differ from the contract, as JSON of sorted names; empty object where they do not.
+    """Return how a batch's columns differ from the contract and what of ours that affects.
 
     Column names are the deliverer's, cut to 64 characters; they say nothing of a person.
+
+    Returns:
+        JSON of sorted names: ``new``, ``missing`` and ``types`` columns, and ``affects``: our columns by a missing or
+        differently typed one. An empty object where nothing differs.
     """
     ours = set(table.columns) | ({OP_COLUMN} if mode == "delta" else set())
-    new = {name[:64] for file in files for name in file.header if name not in ours}
+    new = {name[:_MAX_NAME_CHARS] for file in files for name in file.header if name not in ours}
     missing = {name for file in files for name in table.columns if name not in file.header}
-    types = {name[:64]: kind[:64] for file in files for name, kind in file.types.items()}
-    found = {"new": sorted(new), "missing": sorted(missing), "types": types}
+    types = {name[:_MAX_NAME_CHARS]: kind[:_MAX_NAME_CHARS] for file in files for name, kind in file.types.items()}
+    affects = {name: list(fed) for name in sorted(missing | set(types)) if (fed := affected_by(table.path, name))}
+    found = {"new": sorted(new), "missing": sorted(missing), "types": types, "affects": affects}
     return json.dumps({key: value for key, value in found.items() if value}, sort_keys=True)
 
 
@@ -134,30 +146,56 @@ def _parquet(path: Path, listed: ListedFile) -> DeliveredFile:
 def _csv(path: Path, listed: ListedFile, max_bytes: int) -> DeliveredFile:
     compressed = listed.name.endswith(".gz")
     try:
-        if compressed:
-            _read_through(path, listed.name, max_bytes)
+        with gzip.open(path) if compressed else path.open("rb") as stream:
+            has_blank_lines = _read_through(stream, listed.name, max_bytes)
         with gzip.open(path) if compressed else path.open("rb") as stream:
             # A multi-byte character may be cut at the end of the chunk; a header does not come near it.
             text = stream.read(_MAX_HEADER_CHARS)
-        header = _header(text)
+            header = _header(text)
+            stream.seek(0)
+            blank_lines = _blank_lines(stream) if has_blank_lines else ()
     except (EOFError, gzip.BadGzipFile, zlib.error):
         message = f"{listed.name}: damaged gzip file"
         raise RefusedError(message) from None
     except (UnicodeDecodeError, csv.Error):
         message = f"{listed.name}: its header cannot be read as CSV in UTF-8"
         raise RefusedError(message) from None
-    return DeliveredFile(path, FileKind.CSV, header, listed.rows)
+    return DeliveredFile(path, FileKind.CSV, header, listed.rows, blank_lines=blank_lines)
 
 
-def _read_through(path: Path, name: str, max_bytes: int) -> None:
-    # A truncated gzip file would fail a Spark task in the middle of a table; here it costs one reading.
-    size = 0
-    with gzip.open(path) as stream:
-        while chunk := stream.read(_CHUNK):
-            size += len(chunk)
-            if size > max_bytes:
-                message = f"{name}: more than {max_bytes:,} bytes when unpacked (ingest.max_file_bytes); split it"
-                raise RefusedError(message)
+def _read_through(stream: io.BufferedIOBase, name: str, max_bytes: int) -> bool:
+    """Read a file to its end, and say whether a blank line may be in it.
+
+    A truncated gzip file would fail a Spark task in the middle of a table; here it costs one reading.
+    """
+    size, before, found = 0, b"", False
+    while chunk := stream.read(_CHUNK):
+        size += len(chunk)
+        if size > max_bytes:
+            message = f"{name}: more than {max_bytes:,} bytes when unpacked (ingest.max_file_bytes); split it"
+            raise RefusedError(message)
+        text = before + chunk
+        found = found or b"\n\n" in text or b"\n\r\n" in text
+        before = chunk[-2:]
+    return found
+
+
+def _blank_lines(stream: io.BufferedIOBase) -> tuple[tuple[int, int], ...]:
+    # Spark's reader passes over blank lines without a trace, so that a record's number does not tell its line.
+    found: Counter[int] = Counter()
+    record = -1  # the header
+    lines = csv.reader(line.decode("utf-8", "replace") for line in stream)
+    try:
+        for row in lines:
+            if row:
+                record += 1
+            else:
+                found[max(record, 1)] += 1
+            if len(found) > _MAX_BLANK_LINES:
+                return ()
+    except csv.Error:  # a field beyond the reader's limit: lines are counted without blank ones
+        return ()
+    return tuple(sorted(found.items()))
 
 
 def _header(text: bytes) -> tuple[str, ...]:

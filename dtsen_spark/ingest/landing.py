@@ -68,7 +68,8 @@ class LandingPlan:
     Attributes:
         batches: Every batch, by path.
         unknown: Folders under the root that no table of the contract has; reported, never an error.
-        fingerprint: SHA-256 over the manifests and file sizes of READY and REFUSED batches: what ingest depends on.
+        fingerprint: SHA-256 over the manifests of READY and REFUSED batches and the sizes and times of their files:
+            what ingest depends on.
     """
 
     batches: tuple[Batch, ...]
@@ -199,12 +200,14 @@ def _manifest_bytes(folder: Path, landing: Path) -> bytes:
 
 
 def _fingerprint(batches: tuple[Batch, ...]) -> str:
-    # File sizes stand in for contents, so that a refused batch that was completed under the same manifest is seen.
+    # Size and time of change stand in for contents, so that a refused batch whose file was mended under the same
+    # manifest, be it to the same size, is seen. A copy of the landing zone with other times is looked at again.
     digest = hashlib.sha256()
     for batch in batches:
         if batch.state in (BatchClass.READY, BatchClass.REFUSED):
             digest.update(f"{batch.path} {batch.manifest_sha256}\n".encode("utf-8", "surrogateescape"))
             for path in _children(batch.folder):
-                size = path.lstat().st_size
-                digest.update(f"{path.name} {size}\n".encode("utf-8", "surrogateescape"))
+                status = path.lstat()
+                line = f"{path.name} {status.st_size} {status.st_mtime_ns}\n"
+                digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark.ingest.state import REPEATED
+from dtsen_spark.ingest.rules import REPEATED
 from dtsen_spark.tables import LandingTable, quarantine
 
 OPEN: Final = "OPEN"
@@ -21,7 +21,7 @@ def rejected(classified: DataFrame, rows: DataFrame, table: LandingTable, releas
     """Return the rows for quarantine.
 
     Args:
-        classified: From ``state.classify``.
+        classified: From ``rivals.classify``.
         rows: The bronze rows, for the line breaks of the records before.
         table: The landing table.
         release_id: Release that rejects them.
@@ -65,6 +65,11 @@ def _with_line(bad: DataFrame, rows: DataFrame) -> DataFrame:
 def _line() -> Column:
     header = F.when(F.endswith(c.FILE, F.lit(_PARQUET)), F.lit(0)).otherwise(F.lit(1))
     return F.col(c.RECORD_NO) + header + F.col(_BEFORE)
+
+
+def fresh(open_now: DataFrame, before: DataFrame) -> DataFrame:
+    """Return the rows of ``rejected`` that were never in quarantine; 1 : at most 1, a place in a file."""
+    return open_now.join(before.select(*_PLACE), list(_PLACE), "left_anti")
 
 
 def with_history(open_now: DataFrame, before: DataFrame, considered: list[str]) -> DataFrame:

@@ -142,10 +142,11 @@ def refused_batches(job: Job) -> list[RefusedBatch]:
     return sorted(found, key=lambda batch: (batch.path, batch.reason))
 
 
-def drift_of(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a registry row's drift."""
+def drift_of(row: dict[str, Any]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Return a registry row's drift: columns by kind (new, missing, types), and our columns that each affects."""
     loaded: dict[str, Any] = json.loads(row[c.DRIFT])
-    return loaded
+    affects: dict[str, list[str]] = loaded.pop("affects", {})
+    return {kind: sorted(names) for kind, names in loaded.items()}, affects
 
 
 def _order(row: dict[str, Any]) -> tuple[str, str, str, str, str]:

@@ -1,5 +1,6 @@
 """What ``dtsen status`` tells: releases, accounts of the newest one, figures of its gates."""
 
+import json
 from typing import Any, Final
 
 from pyspark.sql import DataFrame, Window
@@ -23,7 +24,8 @@ def status(lake: Lake) -> dict[str, list[dict[str, Any]]]:
 
     Returns:
         By section title, rows with the same keys: releases (oldest first), the newest release's accounts (the last
-        run of each stage), its figures that are warnings or critical.
+        run of each stage), how its deliveries drifted from the contract, and its figures that are warnings or critical,
+        summed over regions.
     """
     registry = Registry(lake)
     current = registry.current()
@@ -44,6 +46,7 @@ def status(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     if releases:
         newest = releases[-1].release_id
         sections[f"Accounts of {newest}"] = _accounts(lake, newest)
+        sections[f"Drift of {newest}"] = _drift(lake, newest)
         sections[f"Warnings of {newest}"] = _warnings(lake, newest)
     return sections
 
@@ -58,13 +61,30 @@ def _accounts(lake: Lake, release_id: str) -> list[dict[str, Any]]:
     return _rows(last.orderBy(c.RECORDED_AT, c.STAGE, c.SUBJECT, c.BATCH_ID).select(*_ACCOUNT))
 
 
+def _drift(lake: Lake, release_id: str) -> list[dict[str, Any]]:
+    if not lake.exists(tables.BATCH):
+        return []
+    drifted = (F.col(c.RELEASE_ID) == release_id) & (F.col(c.DRIFT) != "{}")
+    found = []
+    for row in lake.read(tables.BATCH).where(drifted).orderBy(c.SOURCE, c.SOURCE_TABLE, c.BATCH_ID).collect():
+        kinds = json.loads(row[c.DRIFT])
+        affects = kinds.pop("affects", {})
+        for kind, names in sorted(kinds.items()):
+            fed = sorted({ours for name in names for ours in affects.get(name, [])})
+            batch = f"{row[c.SOURCE]}/{row[c.SOURCE_TABLE]}/{row[c.BATCH_ID]}"
+            found.append({"batch": batch, "drift": kind, "columns": ", ".join(names), "affects": ", ".join(fed)})
+    return found
+
+
 def _warnings(lake: Lake, release_id: str) -> list[dict[str, Any]]:
     if not lake.exists(tables.DQ_METRIC):
         return []
+    # A critical figure of 0, such as links that must not be, is good news.
     figures = lake.read(tables.DQ_METRIC).where(
         (F.col(c.RELEASE_ID) == release_id) & F.col(c.SEVERITY).isin("critical", "warning") & (F.col(c.VALUE) != 0)
     )
-    return _rows(figures.orderBy(*_FIGURE).select(*_FIGURE).limit(_MOST_FIGURES))
+    by_rule = figures.groupBy(*_FIGURE[:-1]).agg(F.sum(c.VALUE).alias(c.VALUE))
+    return _rows(by_rule.orderBy(*_FIGURE).limit(_MOST_FIGURES))
 
 
 def _rows(df: DataFrame) -> list[dict[str, Any]]:

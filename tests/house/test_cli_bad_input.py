@@ -104,6 +104,7 @@ def test_a_lake_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_commands_on_a_lake_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status", "--lake", str(tmp_path / "absent")]) == 2
+    assert cli.main(["replay-quarantine", "--lake", str(tmp_path / "absent")]) == 2
     assert cli.main(["evaluate", "--lake", str(tmp_path), "--truth", str(tmp_path / "absent")]) == 2
     assert cli.main(["train", "horoscope", "--lake", str(tmp_path)]) == 2
     assert "absent" in capsys.readouterr().err
@@ -116,6 +117,7 @@ def test_help_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         "approve",
         "publish",
         "rollback",
+        "replay-quarantine",
         "train",
         "status",
         "evaluate",

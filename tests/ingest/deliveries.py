@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from dtsen_spark import tables
 
 Row = Mapping[str, str | None]
@@ -20,6 +23,12 @@ def csv_bytes(header: Sequence[str], rows: Sequence[Row]) -> bytes:
     writer.writerow(header)
     writer.writerows([[row.get(name) or "" for name in header] for row in rows])
     return text.getvalue().encode()
+
+
+def parquet_bytes(**columns: Sequence[Any]) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    return file.getvalue()
 
 
 def write_delivery(

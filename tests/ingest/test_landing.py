@@ -10,6 +10,7 @@ import pytest
 from dtsen_spark import tables
 from dtsen_spark.errors import DeliveryMissingError
 from dtsen_spark.ingest import BatchClass, survey_landing
+from dtsen_spark.ingest.files import DeliveredFile, FileKind, drift
 from dtsen_spark.ingest.manifest import RefusedError, parse
 from dtsen_spark.job import Period
 from tests.ingest.deliveries import deliver, deliver_required
@@ -183,3 +184,28 @@ def test_the_fingerprint_follows_content_not_pending_batches(tmp_path: Path) -> 
     assert survey_landing(tmp_path, PERIOD).fingerprint == before
     pending.write_text(manifest)
     assert survey_landing(tmp_path, PERIOD).fingerprint != before
+
+
+def test_a_file_mended_to_the_same_size_is_seen(tmp_path: Path) -> None:
+    deliver_required(tmp_path)
+    file = deliver(tmp_path, "pln/pelanggan", "b1", [{"id_pelanggan": "P1"}]) / "part-00000.csv.gz"
+    before = survey_landing(tmp_path, PERIOD).fingerprint
+    assert survey_landing(tmp_path, PERIOD).fingerprint == before
+    changed = file.stat().st_mtime_ns + 1_000_000
+    file.write_bytes(file.read_bytes()[::-1])
+    os.utime(file, ns=(changed, changed))
+
+    assert survey_landing(tmp_path, PERIOD).fingerprint != before
+
+
+def test_drift_says_what_it_affects() -> None:
+    table = tables.LANDING["regsosek/anggota"]
+    header = (*(name for name in table.columns if name != "r411"), "r999")
+    file = DeliveredFile(Path("part-0.parquet"), FileKind.PARQUET, header, 1, {"r410": "int64", "r999": "double"})
+
+    assert json.loads(drift(table, [file], "full")) == {
+        "new": ["r999"],
+        "missing": ["r411"],
+        "types": {"r410": "int64", "r999": "double"},
+        "affects": {"r410": ["pregnant"], "r411": ["has_id_document"]},
+    }
