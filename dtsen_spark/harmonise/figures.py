@@ -8,13 +8,20 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark import regions
 
 ROWS: Final = "rows"  # all rows of the table: what the other counts are a share of
 REJECTED: Final = "values_not_taken"
 NUMBER_FINDINGS: Final = "nik_findings"
 REGION_STATES: Final = "region_states"
+REGISTRY_STATES: Final = "registry_states"
+REGION_CODES: Final = "region_codes_not_sure"
 WITHOUT_NUMBER: Final = "rows_without_number"
 
+# What may be shown of a delivered code: digits and dots, shorter than a NIK. Anything else may name somebody.
+_SHOWN_CODE: Final = r"^[0-9][0-9.]{1,12}$"
+_MOST_CODES: Final = 1_000
+_RAW_CODE: Final = "_raw_code"
 _FINDING: Final = "_finding"
 _SEPARATOR: Final = "|"
 
@@ -23,8 +30,8 @@ def findings(df: DataFrame, subject: Column) -> DataFrame:
     """List what each row adds to the figures.
 
     Args:
-        df: Silver rows with ``value_reasons``; ``region_code``, ``region_state``, ``nik_reasons``, ``nik`` and
-            ``no_kk`` count where they are there.
+        df: Silver rows with ``value_reasons``; ``region_code``, ``region_state``, ``registry_status``,
+            ``nik_reasons``, ``nik`` and ``no_kk`` count where they are there.
         subject: What the figures are about, such as ``dtks/person_record``.
 
     Returns:
@@ -36,6 +43,8 @@ def findings(df: DataFrame, subject: Column) -> DataFrame:
         parts.append(_named(NUMBER_FINDINGS, F.col(c.NIK_REASONS)))
     if c.REGION_STATE in names:
         parts.append(_named(REGION_STATES, F.array(F.col(c.REGION_STATE))))
+    if c.REGISTRY_STATUS in names:
+        parts.append(_named(REGISTRY_STATES, F.array_compact(F.array(F.col(c.REGISTRY_STATUS)))))
     if c.NIK_GRADE in names:
         absent = [F.when(F.col(name).isNull(), F.lit(name)) for name in (c.NIK, c.NO_KK)]
         parts.append(_named(WITHOUT_NUMBER, F.array_compact(F.array(*absent))))
@@ -69,4 +78,38 @@ def count_findings(listed: Iterable[DataFrame]) -> DataFrame:
         c.REGION_CODE,
         c.VALUE,
         F.lit("info").alias(c.SEVERITY),
+    )
+
+
+def codes_not_sure(delivered: dict[regions.System, list[tuple[str, DataFrame, Column]]]) -> DataFrame:
+    """Count the delivered region codes that do not lead to one sure current region, the most frequent ones.
+
+    Args:
+        delivered: By system of the codes: landing table, its accepted rows, its code.
+
+    Returns:
+        One row for each table and code, in the columns of ``Job.write_metrics``; the rule is ``<state>:<code>``, the
+        region what is sure of it.
+    """
+    placed = []
+    for system, of in sorted(delivered.items()):
+        codes = [df.select(F.lit(table).alias(c.SUBJECT), code.alias(_RAW_CODE)) for table, df, code in of]
+        # Codes, not rows: a few ten thousand, whatever the population.
+        counted = (
+            reduce(DataFrame.unionByName, codes).groupBy(c.SUBJECT, _RAW_CODE).agg(F.count(F.lit(1)).alias(c.VALUE))
+        )
+        placed.append(regions.with_current_region(counted, _RAW_CODE, system))
+    unsure = F.col(c.REGION_STATE).isin(regions.AMBIGUOUS, regions.UNMATCHED) & F.col(_RAW_CODE).rlike(_SHOWN_CODE)
+    worst = reduce(DataFrame.unionByName, placed).where(unsure)
+    return (
+        worst.orderBy(F.col(c.VALUE).desc(), c.SUBJECT, _RAW_CODE)
+        .limit(_MOST_CODES)
+        .select(
+            F.lit(REGION_CODES).alias(c.METRIC),
+            c.SUBJECT,
+            F.concat_ws(":", c.REGION_STATE, _RAW_CODE).alias(c.RULE),
+            F.coalesce(c.REGION_CODE, F.lit("")).alias(c.REGION_CODE),
+            F.col(c.VALUE).cast("double").alias(c.VALUE),
+            F.lit("info").alias(c.SEVERITY),
+        )
     )

@@ -2,6 +2,7 @@
 
 Kinds of rule, in the order they are used:
 
+- ``version``: the edition of the rules, entered with the figures of each release;
 - ``degree``: dropped behind a comma, or at the end where it is written with dots;
 - ``cut``: what follows is the father's name; dropped from there on, unless it comes first;
 - ``letters``: one group of letters for another, anywhere (old spelling); then doubled letters become one;
@@ -23,6 +24,7 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark.codes import read_rows
 from dtsen_spark.config import conf_dir
+from dtsen_spark.errors import ConfigError
 
 NO_LETTERS: Final = "no_letters"
 _HEADER: Final = ("kind", "found", "becomes", "note")
@@ -35,6 +37,8 @@ class NameRules:
     """The rules, ready for use; keys of ``tokens`` are in the spelling that ``letters`` leaves.
 
     Attributes:
+        version: Edition of the rules.
+        count: How many rules there are.
         letters: Groups of letters, in order.
         degrees: Pattern of degrees at the end of a name.
         cut: Pattern from the particle in front of a father's name to the end.
@@ -46,6 +50,8 @@ class NameRules:
         mute: Letters that the key leaves out behind the first.
     """
 
+    version: str
+    count: int
     letters: tuple[tuple[str, str], ...]
     degrees: str
     cut: str
@@ -71,14 +77,21 @@ def rules() -> NameRules:
     """Read the rules.
 
     Raises:
-        ConfigError: The file is missing or broken.
+        ConfigError: The file is missing or broken, or has not one version.
     """
+    path = conf_dir() / "names" / "rules.csv"
     by_kind: dict[str, list[tuple[str, str]]] = {}
-    for row in read_rows(conf_dir() / "names" / "rules.csv", _HEADER):
+    for row in read_rows(path, _HEADER):
         by_kind.setdefault(row["kind"], []).append((row["found"], row["becomes"]))
+    versions = by_kind.pop("version", [])
+    if len(versions) != 1:
+        message = f"{path}: {len(versions)} rows of kind version; give one"
+        raise ConfigError(message)
     letters = tuple(by_kind["letters"])
     sounds = by_kind["letter_sound"]
     return NameRules(
+        version=versions[0][0],
+        count=sum(len(found) for found in by_kind.values()),
         letters=letters,
         degrees=_degree_pattern([found for found, _ in by_kind["degree"]]),
         cut=rf"(?<=\S) (?:{'|'.join(found for found, _ in by_kind['cut'])}) .*$",

@@ -27,6 +27,12 @@ TRAPS = [
     (c.ROOF, DTKS, {"atap": "5"}, "ASBESTOS"),
     (c.ROOF, DTKS, {"atap": "6"}, "ZINC"),
     (c.ROOF, P3KE, {"atap": "2"}, "ZINC_OR_ASBESTOS"),
+    (c.ROOF, REGSOSEK, {"r305": "2"}, "TILE"),
+    (c.ROOF, DTKS, {"atap": "4"}, "CLAY_TILE"),
+    # Wall: the same order, with a condition of its own in one form; coarse in the third.
+    (c.WALL, DTKS, {"dinding": "5", "dinding_kondisi": "2"}, "LOG"),
+    (c.WALL, REGSOSEK, {"r304": "5"}, "LOG"),
+    (c.WALL, P3KE, {"dinding": "2"}, "WOOD_OR_ZINC"),
     # Water: shifted by one from code 4.
     (c.WATER, REGSOSEK, {"r306a": "4"}, "BOREHOLE"),
     (c.WATER, DTKS, {"air_minum": "4"}, "PIPED_RETAIL"),
@@ -67,12 +73,19 @@ TRAPS = [
     (c.HAS_MOTORCYCLE, REGSOSEK, {"r502i": "1", "r502j": "2"}, "YES"),
     (c.HAS_OTHER_HOUSE, DTKS, {"rumah_lain": "3"}, "YES"),
     (c.HAS_FRIDGE, REGSOSEK, {"r502b": "3"}, None),
+    # Elsewhere yes and no are 1 and 0.
+    (c.ACTIVE, "bpjstk/peserta", {"aktif": "0"}, "NO"),
+    (c.ACTIVE, "bpjstk/peserta", {"aktif": "2"}, None),
+    (c.CATASTROPHIC, "bpjskes/peserta", {"kronis": "1"}, "YES"),
     # Sums of bits.
     (c.HAS_ID_DOCUMENT, REGSOSEK_PERSON, {"r411": "0"}, "NO"),
     (c.HAS_ID_DOCUMENT, REGSOSEK_PERSON, {"r411": "5"}, "YES"),
     (c.HEALTH_COVER, REGSOSEK_PERSON, {"r431a": "3"}, "PBI"),
     (c.HEALTH_COVER, REGSOSEK_PERSON, {"r431a": "6"}, "EMPLOYER"),
     (c.HEALTH_COVER, P3KE_PERSON, {"jkn": "4"}, "NONE"),
+    # Contributions paid by the state stand in three sources.
+    (c.SEGMENT, "bpjskes/peserta", {"segmen": "pbi"}, "PBI"),
+    (c.HEALTH_COVER, P3KE_PERSON, {"jkn": "1"}, "PBI"),
     (c.EMPLOYMENT_COVER, REGSOSEK_PERSON, {"r431f": "12"}, "NO"),
     (c.EMPLOYMENT_COVER, REGSOSEK_PERSON, {"r431f": "6"}, "YES"),
     (c.EMPLOYMENT_COVER, REGSOSEK_PERSON, {"r431f": "99"}, None),
@@ -104,7 +117,9 @@ TRAPS = [
     (c.CHRONIC, DTKS_PERSON, {"penyakit_kronis": "1"}, "YES"),
     # Jobs, sex, state.
     (c.OCCUPATION, DUKCAPIL, {"pekerjaan": "20"}, "AGRICULTURE"),
+    (c.OCCUPATION, DUKCAPIL, {"pekerjaan": "5"}, "STATE"),
     (c.OCCUPATION, P3KE_PERSON, {"pekerjaan": "5"}, "STATE"),
+    (c.EMPLOYMENT_STATUS, REGSOSEK_PERSON, {"r418": "5"}, "STATE_EMPLOYEE"),
     (c.WORKING, P3KE_PERSON, {"pekerjaan": "9"}, "NO"),
     (c.SEX, P3KE_PERSON, {"jenis_kelamin": "p"}, "P"),
     (c.MARITAL, DUKCAPIL, {"status_kawin": "5"}, "MARRIED"),

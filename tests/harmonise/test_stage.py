@@ -26,6 +26,8 @@ GIVEN = {
             "status": "1",
         },
         {"nik": DJOKO, "no_kk": "1111111111111111", "nama": "DJOKO", "kode_wilayah": "9101011002", "pekerjaan": "97"},
+        {"nik": "3174015208900009", "kode_wilayah": "9901011001"},
+        {"nik": "3174015208900010", "kode_wilayah": SITI},
     ],
     "dtks/rumah_tangga": [
         {"id_rt": "R1", "no_kk": KK, "kode_wilayah": "3174011001", "luas_lantai": "36,5"},
@@ -104,7 +106,7 @@ def test_registers_keep_rows_that_name_somebody_and_account_for_the_others(job):
     assert job.read(tables.HEALTH_INSURANCE).count() == 0  # never delivered
     accounts = {account.subject: account for account in job.ledger.accounts}
     assert accounts["silver/employment_insurance"].set_aside == {"key_not_taken": 1}
-    assert accounts["silver/person_record"].rows_in == accounts["silver/person_record"].rows_out == 5
+    assert accounts["silver/person_record"].rows_in == accounts["silver/person_record"].rows_out == 7
     assert all(account.balanced for account in accounts.values())
 
 
@@ -118,6 +120,17 @@ def test_figures_by_rule_table_and_kab(job):
     assert figures[("rows_without_number", "dtks/person_record", c.NIK, "")] == 1
     assert figures[("region_states", "dtks/person_record", "MISSING", "")] == 1
     assert figures[("rows", "employment_insurance", "", "")] == 2
+    assert figures[("examined", "pkh/recipient", "", "3174")] == 1
+    # A code that no list knows is named; what may be somebody's number is not.
+    assert not [rule for _, _, rule, _ in figures if SITI in rule]
+    assert figures[("region_codes_not_sure", "dukcapil/penduduk", "UNMATCHED:9901011001", "")] == 1
+    assert figures[("examined", "dtks/person", "", "3174")] == 1
+    entered = {(row[c.METRIC], row[c.SUBJECT], row[c.REGION_CODE]): row for row in job.ledger.drain_metrics()}
+    assert entered[("rows_read", "dtks/anggota", "")][c.VALUE] == 2
+    # The one active resident of the nation lives in 3174: everywhere else the registry is missing.
+    assert entered[("registry_coverage_relative", "dukcapil/penduduk", "3174")][c.VALUE] > 1
+    assert entered[("registry_coverage", "dukcapil/penduduk", "3578")][c.VALUE] == 0
+    assert entered[("name_rules", "conf/names/rules.csv", "")][c.RULE]
 
 
 def test_the_same_rows_in_another_order_give_the_same_content(job, spark):
