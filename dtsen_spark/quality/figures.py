@@ -19,6 +19,8 @@ ACCOUNTED: Final = ("ingest", "harmonise", "linkage", "family", "welfare", "prog
 # Figures of a release that the next one is held against, and the figure that compares them.
 VOLUME: Final = "volume"
 VOLUME_CHANGE: Final = "share_volume_change"
+NOT_TAKEN: Final = "share_values_not_taken"
+NOT_TAKEN_CHANGE: Final = "share_values_not_taken_change"
 
 # What the stages count, by name in ``ops/dq_metric``.
 _ROWS: Final = "rows"
@@ -36,7 +38,15 @@ _AS_COUNTED: Final = {
     "register_never_delivered": "registers_never_delivered",
 }
 _ACCEPTED: Final = "rows_accepted"
-_READ: Final = (*_AS_COUNTED, _ROWS, _REGION_STATES, _VALUES_NOT_TAKEN, _ACCEPTED)
+_ROWS_READ: Final = "rows_read"
+_INCONSISTENT: Final = "inconsistent"
+_EXAMINED: Final = "examined"
+_READ: Final = (
+    *_AS_COUNTED,
+    *(_ROWS, _REGION_STATES, _VALUES_NOT_TAKEN, _ACCEPTED, _ROWS_READ, _INCONSISTENT, _EXAMINED),
+)
+# Figure of a contradiction by the severity of its rule; what is only watched (info) is not judged.
+_CONTRADICTIONS: Final = {"critical": "share_contradicted", "warning": "share_inconsistent"}
 _REQUIRED: Final = frozenset(path for path, table in tables.LANDING.items() if table.required)
 
 
@@ -55,16 +65,17 @@ class Figure:
     value: float
 
 
-def counted(job: Job) -> list[Figure]:
+def counted(job: Job, least_examined: int) -> list[Figure]:
     """Return what earlier stages counted, as figures.
 
     Args:
         job: The run; reads ``ops/ledger``, ``ops/dq_metric`` and ``ops/batch``.
+        least_examined: Subjects below which a share of contradictions is no evidence.
 
     Returns:
-        Figures of accounts, deliveries, codes, regions and links.
+        Figures of accounts, deliveries, codes, regions, contradictions and links.
     """
-    return [*_from_ledger(job), *_from_metrics(job), *_from_batches(job)]
+    return [*_from_ledger(job), *_from_metrics(job, least_examined), *_from_batches(job)]
 
 
 def _from_ledger(job: Job) -> list[Figure]:
@@ -101,13 +112,52 @@ def account_figures(rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
     return figures
 
 
-def _from_metrics(job: Job) -> list[Figure]:
+def _from_metrics(job: Job, least_examined: int) -> list[Figure]:
     if not job.lake.exists(tables.DQ_METRIC):
         return []
     mine = (F.col(c.RELEASE_ID) == job.release_id) & F.col(c.METRIC).isin(list(_READ))
     # Regions are summed up: what is left is a few hundred rows whatever the population.
-    by_rule = job.lake.read(tables.DQ_METRIC).where(mine).groupBy(c.METRIC, c.SUBJECT, c.RULE)
-    return metric_figures([row.asDict() for row in by_rule.agg(F.sum(c.VALUE).alias(c.VALUE)).collect()])
+    by_rule = job.lake.read(tables.DQ_METRIC).where(mine).groupBy(c.METRIC, c.SUBJECT, c.RULE, c.SEVERITY)
+    rows = [row.asDict() for row in by_rule.agg(F.sum(c.VALUE).alias(c.VALUE)).collect()]
+    return [*metric_figures(rows), *between_stages(rows), *contradiction_figures(rows, least_examined)]
+
+
+def between_stages(rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
+    """Return how many rows of each delivered table were lost or made between intake and harmonisation.
+
+    Args:
+        rows: metric, subject and value; intake counts what it accepted, harmonisation what it read.
+
+    Returns:
+        ``rows_between_stages`` of each table that harmonisation read.
+    """
+    accepted = {row[c.SUBJECT]: row[c.VALUE] for row in rows if row[c.METRIC] == _ACCEPTED}
+    read = {row[c.SUBJECT]: row[c.VALUE] for row in rows if row[c.METRIC] == _ROWS_READ}
+    return [Figure("rows_between_stages", path, abs(accepted.get(path, 0) - value)) for path, value in read.items()]
+
+
+def contradiction_figures(rows: Sequence[Mapping[str, Any]], least_examined: int) -> list[Figure]:
+    """Return the share of subjects that break each rule of consistency.
+
+    Args:
+        rows: metric, subject, rule, severity and value, summed over regions.
+        least_examined: A share of fewer subjects is no evidence and gives no figure.
+
+    Returns:
+        ``share_contradicted`` of critical rules and ``share_inconsistent`` of the others, by source and rule.
+    """
+    examined = {row[c.SUBJECT]: row[c.VALUE] for row in rows if row[c.METRIC] == _EXAMINED}
+    return [
+        Figure(
+            _CONTRADICTIONS[row[c.SEVERITY]],
+            f"{row[c.SUBJECT]} {row[c.RULE]}",
+            share(row[c.VALUE], examined[row[c.SUBJECT]]),
+        )
+        for row in rows
+        if row[c.METRIC] == _INCONSISTENT
+        and row[c.SEVERITY] in _CONTRADICTIONS
+        and examined.get(row[c.SUBJECT], 0) >= least_examined
+    ]
 
 
 def metric_figures(rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
@@ -140,7 +190,7 @@ def metric_figures(rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
     for row in rows:
         if row[c.METRIC] == _VALUES_NOT_TAKEN:
             subject = f"{row[c.SUBJECT]} {row[c.RULE]}"
-            figures["share_values_not_taken", subject] = share(row[c.VALUE], total[row[c.SUBJECT]])
+            figures[NOT_TAKEN, subject] = share(row[c.VALUE], total[row[c.SUBJECT]])
     return [Figure(metric, subject, value) for (metric, subject), value in figures.items()]
 
 
@@ -168,26 +218,43 @@ def batch_figures(rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
     ]
 
 
-def changes(job: Job, now: Iterable[Figure]) -> list[Figure]:
-    """Hold the volumes of this release against those of the last published one.
+def changes(job: Job, now: Sequence[Figure]) -> list[Figure]:
+    """Hold this release against the last published one.
 
     Args:
         job: The run.
         now: This release's figures.
 
     Returns:
-        ``share_volume_change`` of each volume that both have; none where nothing was published.
+        ``share_volume_change`` of each volume that both have, and ``share_values_not_taken_change`` of each column:
+        what was understood then and is not now; none where nothing was published.
     """
     if job.previous_release is None:
         return []
-    there = (F.col(c.RELEASE_ID) == job.previous_release) & (F.col(c.STAGE) == STAGE) & (F.col(c.METRIC) == VOLUME)
-    rows = job.lake.read(tables.DQ_METRIC).where(there).collect()  # a few volumes
-    before = {row[c.SUBJECT]: row[c.VALUE] for row in rows}
-    return [
-        Figure(VOLUME_CHANGE, one.subject, one.value / before[one.subject] - 1)
-        for one in now
-        if one.metric == VOLUME and before.get(one.subject)
-    ]
+    figures = (F.col(c.STAGE) == STAGE) & F.col(c.METRIC).isin(VOLUME, NOT_TAKEN)
+    there = (F.col(c.RELEASE_ID) == job.previous_release) & figures
+    rows = job.lake.read(tables.DQ_METRIC).where(there).collect()  # a few volumes, and a few hundred columns
+    return change_figures({(row[c.METRIC], row[c.SUBJECT]): row[c.VALUE] for row in rows}, now)
+
+
+def change_figures(before: Mapping[tuple[str, str], float], now: Iterable[Figure]) -> list[Figure]:
+    """Return what moved between two releases.
+
+    Args:
+        before: The earlier release's figures by metric and subject.
+        now: The later one's.
+
+    Returns:
+        The figures that ``changes`` names.
+    """
+    moved = []
+    for one in now:
+        earlier = before.get((one.metric, one.subject), 0.0)
+        if one.metric == VOLUME and earlier:
+            moved.append(Figure(VOLUME_CHANGE, one.subject, one.value / earlier - 1))
+        elif one.metric == NOT_TAKEN:
+            moved.append(Figure(NOT_TAKEN_CHANGE, one.subject, one.value - earlier))
+    return moved
 
 
 def share(part: float, total: float) -> float:

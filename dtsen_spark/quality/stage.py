@@ -64,7 +64,7 @@ def run(job: Job) -> None:
         lambda: proofs.links(job),
         lambda: proofs.families(job, programs),
         lambda: proofs.deciles(job),
-        lambda: counted(job),
+        lambda: counted(job, suite.least_examined),
     )
     with ThreadPoolExecutor(_QUERIES_AT_ONCE) as pool:
         # Loads while Spark works: it costs seconds.

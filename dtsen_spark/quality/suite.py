@@ -91,6 +91,7 @@ class Suite(_Part):
     """Everything the gate looks at."""
 
     figures: tuple[Threshold, ...] = Field(min_length=1, description="Figures of the whole release.")
+    least_examined: int = Field(ge=1, description="Subjects below which a share of contradictions is no evidence.")
     sample_families: int = Field(ge=1, description="Families of each decile in the sample.")
     sample: tuple[Shape, ...] = Field(description="Shape of the sampled rows.")
 

@@ -59,7 +59,7 @@ def good_build() -> dict[TableContract, Rows]:
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobOverFrames(Job):
     """A job whose build is rows in memory: the audit only reads it, and ten Delta tables a test would be slow."""
 

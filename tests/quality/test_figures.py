@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from dtsen_spark import columns as c
-from dtsen_spark.quality.figures import ACCOUNTED, Figure, account_figures, batch_figures, metric_figures
+from dtsen_spark.quality.figures import (
+    ACCOUNTED,
+    Figure,
+    account_figures,
+    batch_figures,
+    between_stages,
+    change_figures,
+    contradiction_figures,
+    metric_figures,
+)
 from dtsen_spark.quality.proofs import off_a_tenth
 
 
@@ -81,6 +90,55 @@ def test_shares_are_of_the_rows_of_the_same_table() -> None:
     assert values(found, "share_values_not_taken") == {"dtks/person_record sex:unknown_code": 0.1}
     assert values(found, "i1_violations") == {"release": 0}
     assert values(found, "rows_of_required_table") == {"dtks/anggota": 7}
+
+
+def test_contradictions_are_shares_where_enough_were_looked_at() -> None:
+    def counted(metric: str, subject: str, rule: str, severity: str, value: float) -> dict[str, Any]:
+        return {c.METRIC: metric, c.SUBJECT: subject, c.RULE: rule, c.SEVERITY: severity, c.VALUE: value}
+
+    rows = [
+        counted("examined", "dtks/family", "", "info", 1000),
+        counted("inconsistent", "dtks/family", "two_heads", "critical", 50),
+        counted("inconsistent", "dtks/family", "head_under_12", "warning", 10),
+        counted("inconsistent", "dtks/family", "over_20_in_family", "info", 9),
+        counted("examined", "p3ke/family", "", "info", 999),
+        counted("inconsistent", "p3ke/family", "two_heads", "critical", 999),
+    ]
+
+    assert contradiction_figures(rows, 1000) == [
+        Figure("share_contradicted", "dtks/family two_heads", 0.05),
+        Figure("share_inconsistent", "dtks/family head_under_12", 0.01),
+    ]
+
+
+def test_rows_lost_between_intake_and_harmonisation_are_seen() -> None:
+    rows = [
+        {c.METRIC: metric, c.SUBJECT: subject, c.VALUE: value}
+        for metric, subject, value in (
+            ("rows_accepted", "dtks/anggota", 10),
+            ("rows_read", "dtks/anggota", 9),
+            ("rows_accepted", "pln/pelanggan", 5),
+            ("rows_read", "pln/pelanggan", 5),
+            ("rows_accepted", "usulan/tiket", 5),  # read by another stage
+        )
+    ]
+
+    assert values(between_stages(rows), "rows_between_stages") == {"dtks/anggota": 1, "pln/pelanggan": 0}
+
+
+def test_what_was_understood_before_and_is_not_now_is_a_change() -> None:
+    before = {("share_values_not_taken", "dtks a:unknown_code"): 0.1, ("volume", "families"): 8.0}
+    now = [
+        Figure("share_values_not_taken", "dtks a:unknown_code", 0.1),
+        Figure("share_values_not_taken", "dtks b:unknown_code", 0.2),
+        Figure("volume", "families", 10.0),
+        Figure("volume", "persons selected new", 10.0),
+    ]
+
+    found = change_figures(before, now)
+
+    assert values(found, "share_values_not_taken_change") == {"dtks a:unknown_code": 0, "dtks b:unknown_code": 0.2}
+    assert values(found, "share_volume_change") == {"families": 0.25}
 
 
 def test_a_required_table_of_refused_batches_only_has_none() -> None:
