@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from dtsen_spark import config as configuration
-from dtsen_spark.bench import programs, stages
+from dtsen_spark.bench import intake, programs, stages
 from dtsen_spark.bench.nation import workspace
 from dtsen_spark.bench.ratios import Verdict
 from dtsen_spark.errors import ExitCode
@@ -47,6 +47,20 @@ def bench_programs(persons: PersonsOption = 100_000, rounds: RoundsOption = 3, f
     """Time decisions, change list and hand-over against reading the scores and writing the decisions once."""
     with workspace(folder) as root:
         _conclude(programs.measure(out, configuration.load(), root, persons, rounds))
+
+
+@app.command("ingest")
+def bench_ingest(
+    persons: PersonsOption = 100_000,
+    rounds: RoundsOption = 3,
+    audit: Annotated[bool, typer.Option("--audit", help="The share of the gate in a whole run too.")] = False,
+    marginal: Annotated[bool, typer.Option("--marginal", help="A tenth and three times the persons too.")] = False,
+    folder: FolderOption = None,
+) -> None:
+    """Time ingest and harmonise against reading the same files, shuffling and writing them once."""
+    with workspace(folder) as root:
+        config = configuration.load()
+        _conclude(intake.measure(out, config, root, persons, rounds, audit=audit, marginal=marginal))
 
 
 def _conclude(verdicts: list[Verdict]) -> None:

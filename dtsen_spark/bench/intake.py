@@ -1,0 +1,118 @@
+"""Ingest and harmonise against the floor: reading the same files, shuffling them once, writing them once."""
+
+import shutil
+from functools import partial, reduce
+from pathlib import Path
+from typing import Final
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from rich.console import Console
+
+from dtsen_spark import columns as c
+from dtsen_spark import pipeline, session
+from dtsen_spark.bench.nation import nation
+from dtsen_spark.bench.ratios import Bound, Candidate, Timing, Verdict, compare, judge, print_comparison
+from dtsen_spark.config import Config
+from dtsen_spark.contract import TableContract, fields
+from dtsen_spark.lake import Lake
+from dtsen_spark.tables import LANDING
+
+INTAKE: Final = "ingest and harmonise"
+FLOOR: Final = "read, shuffle, write once"
+AUDIT: Final = "audit with Great Expectations"
+RUN: Final = "whole run"
+
+_FLOOR_GATE: Final = 5.0
+_AUDIT_GATE: Final = 0.05
+_MARGINAL_GATE: Final = 1.1
+_SMALLER: Final = 10
+_LARGER: Final = 3
+_WRITTEN: Final = TableContract(
+    layer="bronze",
+    name="floor",
+    one_row_is="delivered row",
+    key=(c.NATIVE_KEY,),
+    fields=fields(c.NATIVE_KEY, c.RAW),
+)
+
+
+def measure(
+    out: Console, config: Config, root: Path, persons: int, rounds: int, *, audit: bool, marginal: bool
+) -> list[Verdict]:
+    """Time ingest and harmonise against the floor, in turns.
+
+    Args:
+        out: Where the tables go.
+        config: The configuration.
+        root: The workspace.
+        persons: Persons of the nation.
+        rounds: Timed rounds of each.
+        audit: Run the whole job once more, for the share of the gate in it.
+        marginal: Time a nation of a tenth and one of three times the persons too.
+
+    Returns:
+        Verdicts: against the floor; share of the audit; cost of a further record.
+    """
+    landing = nation(config, root, persons) / "landing"
+    spark = session.start(config, "dtsen bench")
+    candidates = [
+        Candidate(INTAKE, partial(_intake, config, landing, root / "lake-intake")),
+        Candidate(FLOOR, partial(_floor, spark, landing, root / "lake-floor")),
+    ]
+    timings = compare(candidates, rounds)
+    verdicts = judge(timings, [Bound(INTAKE, FLOOR, _FLOOR_GATE)])
+    if marginal:
+        verdicts.append(_marginal(config, root, persons, timings))
+    if audit:
+        verdicts.append(_audit(config, root, landing))
+    print_comparison(out, f"Ingest and harmonise at {persons:,} persons", timings, verdicts)
+    return verdicts
+
+
+def _request(landing: Path, lake: Path, config: Config, last: str) -> pipeline.RunRequest:
+    shutil.rmtree(lake, ignore_errors=True)
+    return pipeline.RunRequest(landing, lake, config.generate.quarter, last=last)
+
+
+def _intake(config: Config, landing: Path, lake: Path) -> None:
+    pipeline.run(_request(landing, lake, config, "harmonise"), config, lambda _: None)
+
+
+def _floor(spark: SparkSession, landing: Path, root: Path) -> None:
+    shutil.rmtree(root, ignore_errors=True)
+    read = [_read(spark, str(landing / path)) for path in LANDING if (landing / path).is_dir()]
+    shuffled = reduce(DataFrame.unionByName, read).repartition(c.NATIVE_KEY)
+    Lake(spark, root).write(_WRITTEN, shuffled)
+
+
+def _read(spark: SparkSession, folder: str) -> DataFrame:
+    # The same options as ingest: files of either do not split.
+    rows = spark.read.option("header", value=True).option("multiLine", value=True).option("escape", '"')
+    delivered = rows.option("pathGlobFilter", "part-*").csv(f"{folder}/*")
+    key = F.col(f"`{delivered.columns[0]}`").alias(c.NATIVE_KEY)
+    return delivered.select(key, F.to_json(F.struct(*(f"`{name}`" for name in delivered.columns))).alias(c.RAW))
+
+
+def _marginal(config: Config, root: Path, persons: int, timings: dict[str, Timing]) -> Verdict:
+    sizes = {size: nation(config, root, size) / "landing" for size in (persons // _SMALLER, persons * _LARGER)}
+    lake = root / "lake-intake"
+    others = [Candidate(str(size), partial(_intake, config, landing, lake)) for size, landing in sizes.items()]
+    timed = compare(others, 1, warm_up=False)
+    middle = timings[INTAKE].median
+    low, high = timed[str(persons // _SMALLER)].median, timed[str(persons * _LARGER)].median
+    further = (high - middle) / (persons * (_LARGER - 1))
+    before = (middle - low) / (persons - persons // _SMALLER)
+    bound = Bound(
+        f"a record from {persons:,} to {persons * _LARGER:,}",
+        f"a record from {persons // _SMALLER:,} to {persons:,}",
+        _MARGINAL_GATE,
+    )
+    return Verdict(bound, further / before)
+
+
+def _audit(config: Config, root: Path, landing: Path) -> Verdict:
+    seconds: dict[str, float] = {}
+    request = _request(landing, root / "lake-whole", config, "audit")
+    pipeline.run(request, config, lambda report: seconds.update({report.name: report.seconds}))
+    return Verdict(Bound(AUDIT, RUN, _AUDIT_GATE), seconds["audit"] / sum(seconds.values()))
