@@ -9,7 +9,6 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
-    BinaryType,
     DataType,
     DoubleType,
     FloatType,
@@ -122,8 +121,7 @@ def _as_text(field: StructField) -> Column:
         # A code that a tool held as a float (3.0) is still the code 3; its "not a number" is an empty cell.
         whole = F.when(column == F.floor(column), column.try_cast("decimal(38,0)").cast("string"))
         return F.when(~F.isnan(column), F.coalesce(whole, column.cast("string")))
-    if isinstance(kind, BinaryType):
-        return F.decode(column, "UTF-8")
+    # Bytes become text as they are: decoding would fail the batch where one row is no UTF-8.
     return column.cast("string")
 
 

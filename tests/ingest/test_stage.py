@@ -326,7 +326,7 @@ def test_orphans_re_enter_and_members_outlive_their_parent(runner: Runner, tmp_p
     assert aside(job, MEMBER) == {"m1": {"orphan": 1}, "m2": {"orphan": 1}}
 
 
-def test_files_renamed_reordered_and_split_leave_the_samestate(runner: Runner, tmp_path: Path) -> None:
+def test_files_renamed_reordered_and_split_leave_the_same_state(runner: Runner, tmp_path: Path) -> None:
     rows = [customer(i % 40, daya=str(i % 40 // 39 * i)) for i in range(60)]
     for landing, order, parts in (("landing", rows, 1), ("other", rows[::-1], 3)):
         deliver_required(tmp_path / landing)
@@ -341,7 +341,7 @@ def test_files_renamed_reordered_and_split_leave_the_samestate(runner: Runner, t
     assert aside(one, PLN) == aside(other, PLN)
 
 
-def test_every_batch_of_a_table_refused_leaves_an_emptystate(runner: Runner, tmp_path: Path) -> None:
+def test_every_batch_of_a_table_refused_leaves_an_empty_state(runner: Runner, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     deliver_required(landing, without=[PARENT])
     deliver(landing, PARENT, "a", [], mode="bad")
