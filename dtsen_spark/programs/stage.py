@@ -17,7 +17,7 @@ from dtsen_spark.programs.rules import ProgramRules, load_rules, rules_then
 STAGE: Final = "programs"
 
 _LISTED_ID: Final = "_listed_id"
-_LEAVERS: Final = (decide.DECEASED, decide.NOT_FOUND)
+_LEAVERS: Final = (decide.DECEASED, decide.NOT_FOUND, changes.MERGED)
 
 
 def run(job: Job) -> None:

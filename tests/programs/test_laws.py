@@ -88,6 +88,7 @@ def test_quota_order_exclusions_deaths_and_changes(make_job: Jobs, seed: int) ->
 
     programs.run(job)
 
+    assert [one.subject for one in job.ledger.accounts if not one.balanced] == []
     barred_niks = {row[c.NIK] for row in payroll}
     barred = {who[c.FAMILY_ID] for who in people if who[c.NIK] in barred_niks and who[c.ALIVE]} - {None}
     dead = {who[c.PERSON_ID] for who in people if not who[c.ALIVE]}
@@ -179,6 +180,7 @@ def test_what_became_of_families_that_left(make_job: Jobs) -> None:
 
     programs.run(job)
 
+    assert [one.balanced for one in job.ledger.accounts] == [True]
     rows = {row[c.FAMILY_ID]: row for row in job.read(tables.decision("bpnt")).collect()}
     assert {key: (row[c.CHANGE], row[c.CHANGE_CAUSE], row[c.CUT_MARGIN]) for key, row in rows.items()} == {
         "stays": ("KEEP", None, -50),  # to the deciles: the highest score inside is 60
