@@ -18,6 +18,7 @@ from tests.programs.conftest import family, person
 Q1 = Period.parse("2026Q1")
 
 
+@pytest.mark.slow
 def test_winners_losers_and_rupiah_by_region(make_job: Callable[..., Job], tmp_path: Path) -> None:
     elsewhere = "3302012001"
     scores = [

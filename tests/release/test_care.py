@@ -25,6 +25,7 @@ from tests.release.conftest import PKH
 Audited = Callable[..., dict[str, Written]]
 
 
+@pytest.mark.slow
 def test_care_keeps_retained_releases_readable_and_has_nothing_to_do_twice(lake: Lake, audited: Audited) -> None:
     registry = Registry(lake)
     for period, key in (("2025Q3", "A"), ("2025Q4", "B"), ("2026Q1", "C")):
@@ -84,6 +85,7 @@ def test_only_superseded_deliveries_of_enough_age_can_go() -> None:
     assert gone("2024-03-31", "2024-03-31") == [], "no later full batch stands in the oldest retained release"
 
 
+@pytest.mark.slow
 def test_purged_deliveries_leave_bronze_and_the_rest_stays(lake: Lake, audited: Audited) -> None:
     registry = Registry(lake)
     registry.publish("2026Q1.1", audited("2026Q1.1", {"A": "SELECTED"}), run_id="run", signoff_roles=())
@@ -102,6 +104,7 @@ def test_purged_deliveries_leave_bronze_and_the_rest_stays(lake: Lake, audited: 
     assert purge_deliveries(registry, keep_releases=1, keep_days=0) == []
 
 
+@pytest.mark.slow
 def test_a_version_that_a_log_does_not_know_deletes_nothing(lake: Lake, audited: Audited) -> None:
     Registry(lake).publish("2026Q1.1", audited("2026Q1.1", {"A": "SELECTED"}), run_id="run", signoff_roles=())
     with pytest.raises(LakeError, match="not in the log any more; nothing was deleted"):

@@ -120,6 +120,7 @@ def test_a_ministry_gets_what_its_contract_allows_and_can_check_it(two_releases:
     assert {"key": "decision", "value": "SELECTED"} in record["additional_attributes"]
 
 
+@pytest.mark.slow
 def test_a_hand_over_that_cannot_be_is_said(two_releases: Registry, lake: Lake, tmp_path: Path) -> None:
     for named, says in (({"form": "xlsx"}, "--format xlsx"), ({"period": "2026Q2"}, "2026Q2: pkh was not published")):
         with pytest.raises(UsageError, match=says):

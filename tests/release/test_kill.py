@@ -94,6 +94,8 @@ def hashes(root: Path, release_id: str) -> dict[str, tuple[int, str]]:
     return {path: (one["rows"], one["content_hash"]) for path, one in stored.items()}
 
 
+@pytest.mark.slow
+@pytest.mark.kill
 def test_a_publication_that_is_killed_is_finished_and_its_lock_is_free(
     lake: Lake, audited: Callable[..., dict[str, lakes.Written]], tmp_path: Path
 ) -> None:
