@@ -304,6 +304,15 @@ DECIDED_BY = _col("decided_by", _STRING, "Who decided.", _IDENTIFYING)
 DECIDED_AT = _col("decided_at", _TIME, "When it was decided, UTC.", _PUBLIC)
 BLOCKING_RULE = _col("blocking_rule", _INT, "First blocking rule that proposed the pair.", _PUBLIC)
 AGREEMENT = _col("agreement", _STRING, "Comparison levels of the pair, as JSON: comparison, level, weight.")
+PRIOR_WEIGHT = _col(
+    "prior_weight", _DOUBLE, "Log2 odds that two records drawn at random are one person.", _PUBLIC, unit="bits"
+)
+NEEDED_WEIGHT = _col("needed_weight", _DOUBLE, "Least match weight of such a link.", _PUBLIC, unit="bits")
+RUNNER_UP_WEIGHT = _col("runner_up_weight", _DOUBLE, "Match weight of the second-best anchor.", _PUBLIC, unit="bits")
+DECISIVE = _col(
+    "decisive", _STRINGS, "Comparisons or rules without any one of which the link would not hold; sorted.", _PUBLIC
+)
+HOLDING_RULES = _col("holding_rules", _STRINGS, "Deterministic rules that the pair meets, strongest first.", _PUBLIC)
 TERM = _col("term", _STRING, "Name or token that many registry persons bear.", _PUBLIC)
 TERM_KIND = _col("term_kind", _STRING, "What a term is: NAME (whole) or TOKEN.", _PUBLIC)
 TERM_CLASS = _col(

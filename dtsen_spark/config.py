@@ -78,6 +78,9 @@ class LinkageConfig(_Section):
     review_weight: float = Field(description="Pairs from this weight up to match_weight go to the review queue, bits.")
     max_block_pairs: int = Field(ge=1, description="Largest block, as pairs; larger keys are refined or dropped.")
     max_cluster_records: int = Field(ge=2, description="A larger cluster without anchor goes to the review queue.")
+    max_source_records: int = Field(
+        ge=1, description="Most records of one source that scores may bring to one person; more go to the review queue."
+    )
 
 
 class FamilyConfig(_Section):

@@ -488,11 +488,14 @@ EDGE: Final = TableContract(
         c.RECORD_ID_L,
         c.RECORD_ID_R,
         c.MATCH_WEIGHT,
+        c.RUNNER_UP_WEIGHT,
+        c.NEEDED_WEIGHT,
         c.BLOCKING_RULE,
         c.AGREEMENT,
         c.STATE,
         c.REASON,
-        required=(c.RECORD_ID_L, c.RECORD_ID_R),
+        c.MODEL_VERSION,
+        required=(c.RECORD_ID_L, c.RECORD_ID_R, c.STATE, c.MODEL_VERSION),
     ),
 )
 MEMBERSHIP: Final = TableContract(

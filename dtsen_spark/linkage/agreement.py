@@ -25,6 +25,7 @@ _SIMILAR_NAME: Final = 0.92
 _LETTERS_FOR_AN_EDIT: Final = 5
 _YEARS_OF_A_SLIP: Final = 10  # one digit of a year
 _LETTERS_OF_A_NICKNAME: Final = 4
+MOST_YEARS_OF_TWO_SEXES: Final = 5  # I3: records of two sexes are of one person only if born within so many years
 
 # What a record must show to be compared; the other side's columns carry the prefix.
 COMPARED: Final = (
@@ -54,6 +55,32 @@ def rule(prefix: str) -> Column:
     Returns:
         A name of ``RULES``, or null. Both sides state the same NIK.
     """
+    met = _conditions(prefix)
+    return F.coalesce(*(F.when(met[name], F.lit(name)) for name in RULES))
+
+
+def holding_rules(prefix: str) -> Column:
+    """Return every rule that a pair meets, in the order of ``RULES``: where one fails, the next would carry the link.
+
+    Args:
+        prefix: As of ``rule``.
+    """
+    met = _conditions(prefix)
+    return F.array_compact(F.array(*(F.when(met[name], F.lit(name)) for name in RULES)))
+
+
+def sex_differs(prefix: str) -> Column:
+    """Say whether the sexes of two records differ, or may do so since one of them is unknown.
+
+    Only a cluster that holds such a record can break I3 (two sexes and birth years more than five apart).
+
+    Args:
+        prefix: As of ``rule``.
+    """
+    return F.coalesce(F.col(c.SEX) != F.col(prefix + c.SEX), F.lit(True))
+
+
+def _conditions(prefix: str) -> dict[str, Column]:
 
     def both(name: str) -> tuple[Column, Column]:
         return F.col(name), F.col(prefix + name)
@@ -79,17 +106,19 @@ def rule(prefix: str) -> Column:
     birth_allows = same(c.BIRTH_YEAR) | (same_day & (F.abs(year - other_year) <= _YEARS_OF_A_SLIP)) | year.isNull()
     heaped = F.coalesce(F.col(prefix + c.BIRTH_HEAPED), F.lit(False))
     mother_agrees = same(c.MOTHER_NAME_NORM)
+    # Another sex and another generation are two persons (I3), whatever their name.
+    one_generation = sex_allows | F.coalesce(F.abs(year - other_year) <= MOST_YEARS_OF_TWO_SEXES, F.lit(True))
 
-    return (
-        F.when(similar_name & sex_allows & F.coalesce(birth_allows, F.lit(False)), NIK_NAME_BIRTH)
+    return {
         # A wrong sex is a slip of the form where name and full date agree.
-        .when(spelt_alike & same_date, NIK_NAME_BIRTH)
-        .when(same_date & same(c.SEX) & (~heaped | (shared > 0) | mother_agrees), NIK_BIRTH)
-        .when(same_name & (F.size(tokens) > 1), NIK_NAME)
-        .when(same(w.KK_NUMBER) & same(c.BIRTH_YEAR) & same(c.SEX), NIK_KK_YEAR)
+        NIK_NAME_BIRTH: (similar_name & sex_allows & F.coalesce(birth_allows, F.lit(False)))
+        | (spelt_alike & same_date),
+        NIK_BIRTH: same_date & same(c.SEX) & (~heaped | (shared > 0) | mother_agrees),
+        NIK_NAME: same_name & (F.size(tokens) > 1) & one_generation,
+        NIK_KK_YEAR: same(w.KK_NUMBER) & same(c.BIRTH_YEAR) & same(c.SEX),
         # A nickname beside a slip in the year: that a borrower shares day, month and sex is one in some thousands.
-        .when(same_day & ~heaped & same(c.SEX) & (F.abs(year - other_year) <= _YEARS_OF_A_SLIP), NIK_DAY)
-    )
+        NIK_DAY: same_day & ~heaped & same(c.SEX) & (F.abs(year - other_year) <= _YEARS_OF_A_SLIP),
+    }
 
 
 def _few_edits(left: Column, right: Column) -> Column:

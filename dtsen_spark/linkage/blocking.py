@@ -13,6 +13,7 @@ from dtsen_spark.linkage import working as w
 
 _KEY: Final = "block_key"
 _RULE: Final = "rule"
+HOUSEHOLD_RULE: Final = 10  # number of the rule behind those of ``_rules``
 _REFINE: Final = ("refine_1", "refine_2")
 _LEFTS: Final = "lefts"
 _RIGHTS: Final = "rights"
@@ -71,7 +72,7 @@ def _keys(nodes: DataFrame, *, residue: bool) -> DataFrame:
     own_rules = F.array_compact(F.array(*made))
     household = F.transform(
         F.coalesce(w.HOUSEHOLD_KKS, F.array().cast("array<bigint>")),
-        lambda kk: F.struct(F.lit(len(made)).alias(_RULE), F.xxhash64(F.lit(len(made)), kk).alias(_KEY)),
+        lambda kk: F.struct(F.lit(HOUSEHOLD_RULE).alias(_RULE), F.xxhash64(F.lit(HOUSEHOLD_RULE), kk).alias(_KEY)),
     )
     # What an oversize block is split by: first where and of which sex, then the rarest token and the year.
     first = F.xxhash64(F.coalesce(w.DISTRICT, F.lit(0)), F.coalesce(c.SEX, F.lit("")))

@@ -88,7 +88,7 @@ def claims(records: DataFrame, anchors: DataFrame, forbidden: DataFrame) -> Data
 
     Returns:
         One row for each record outside the registry, with ``anchor`` and ``match_reason`` where a rule agrees,
-        ``in_registry`` (the NIK is of a registry row) and ``anchor_kk`` (that row's family card).
+        ``in_registry`` (the NIK is of a registry row), ``anchor_kk`` (that row's family card) and ``sex_differs``.
     """
     other = anchors.select(
         F.col(w.NODE).alias(w.NIK_NUMBER),
@@ -113,6 +113,7 @@ def claims(records: DataFrame, anchors: DataFrame, forbidden: DataFrame) -> Data
         .withColumn(w.IN_REGISTRY, in_registry)
         .withColumn(w.ANCHOR, F.when(F.col(c.MATCH_REASON).isNotNull(), F.col(w.NIK_NUMBER)))
         .withColumn(w.ANCHOR_KK, F.col(_PREFIX + w.KK_NUMBER))
+        .withColumn(w.SEX_DIFFERS, agreement.sex_differs(_PREFIX))
         .drop("apart", *(_PREFIX + name for name in (c.RECORD_ID, *agreement.COMPARED)))
     )
 
@@ -156,12 +157,13 @@ def unregistered_groups(residue: DataFrame) -> DataFrame:
         .join(first, w.NIK_NUMBER)  # n : 1, a group has one representative
         .withColumn(_REASON, agreement.rule(_PREFIX))
         .where(F.col(_REASON).isNotNull())
-        .select(c.RECORD_ID, _FIRST, _REASON)
+        .select(c.RECORD_ID, _FIRST, _REASON, agreement.sex_differs(_PREFIX).alias("follows_other_sex"))
     )
     # 1 : 1, a record follows at most one representative.
     return (
         residue.join(followers, c.RECORD_ID, "left")
         .withColumn(w.NODE, F.coalesce(_FIRST, w.NODE))
         .withColumn(c.MATCH_REASON, F.col(_REASON))
-        .drop(_FIRST, _REASON)
+        .withColumn(w.SEX_DIFFERS, F.coalesce("follows_other_sex", F.lit(False)))
+        .drop(_FIRST, _REASON, "follows_other_sex")
     )

@@ -4,16 +4,17 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.linkage import working as w
-from dtsen_spark.linkage.assignment import components
 from dtsen_spark.linkage.collapse import REGISTRY, node_of_record
+from dtsen_spark.linkage.peers import LABEL_NODE, settled_components
 
-_GROUP: Final = "label_node"
-_PEER: Final = "peer"
+_CLUSTER: Final = "cluster_of_record"
+_BY_NIK: Final = "by_nik"
+_TARGET: Final = "target_record"
 
 
 class Label(StrEnum):
@@ -62,8 +63,11 @@ def nodes_kept_apart(apart: DataFrame, salt: int) -> DataFrame:
 def obeyed(members: DataFrame, labels: DataFrame, keep: Callable[[str, DataFrame], DataFrame]) -> DataFrame:
     """Merge and split clusters as people decided.
 
-    Clusters that must be one are merged unless two of them hang on registry rows (I1, I2). Then, of two records that
-    must not be one person, the one outside the registry leaves; of two such, the one with the greater record id.
+    Records that must be one person, directly or by way of others, come together: with the registry row among them;
+    where none is, with that which most surely holds one of them (by NIK before by score). A cluster without registry
+    row moves as a whole, of a cluster with one only the labelled records. Two registry rows are never brought together
+    (I1, I2). Then, of two records that must not be one person, one leaves, and what must be one with it goes along:
+    never what belongs to a registry row by a label, else the one with the greater record id.
 
     Args:
         members: One row for each record, with ``cluster_record`` and ``match_reason``.
@@ -73,7 +77,13 @@ def obeyed(members: DataFrame, labels: DataFrame, keep: Callable[[str, DataFrame
     Returns:
         The same rows.
     """
-    return _split(_merged(members, labels, keep), labels)
+    must = labels.where(F.col(c.LABEL) == Label.MUST_LINK)
+    pairs = keep("must_link", _with_clusters(members, must))
+    if not pairs.where("left_cluster <> right_cluster").isEmpty():
+        members = keep("must_linked", _merged(members, pairs, keep))
+    cannot = labels.where(F.col(c.LABEL) == Label.CANNOT_LINK)
+    apart = keep("cannot_link", _with_clusters(members, cannot).where("left_cluster = right_cluster"))
+    return members if apart.isEmpty() else _split(members, apart, pairs, keep)
 
 
 def contradictions(members: DataFrame, labels: DataFrame) -> DataFrame:
@@ -91,62 +101,121 @@ def contradictions(members: DataFrame, labels: DataFrame) -> DataFrame:
 
 
 def _with_clusters(members: DataFrame, labels: DataFrame) -> DataFrame:
-    def side(record: str, cluster: str) -> DataFrame:
-        return members.select(F.col(c.RECORD_ID).alias(record), F.col(w.CLUSTER_RECORD).alias(cluster))
+    def side(record: str, prefix: str) -> DataFrame:
+        return members.select(
+            F.col(c.RECORD_ID).alias(record),
+            F.col(w.CLUSTER_RECORD).alias(f"{prefix}_cluster"),
+            F.col(c.MATCH_REASON).startswith("NIK_").alias(f"{prefix}_by_nik"),
+        )
 
     pairs = F.broadcast(labels.select(c.RECORD_ID_L, c.RECORD_ID_R))
     # n : 1 on either side, a record has one cluster; a label on a record that is not there says nothing.
-    left = side(c.RECORD_ID_L, "left_cluster").join(pairs, c.RECORD_ID_L)
-    return side(c.RECORD_ID_R, "right_cluster").join(F.broadcast(left), c.RECORD_ID_R)
+    left = side(c.RECORD_ID_L, "left").join(pairs, c.RECORD_ID_L)
+    return side(c.RECORD_ID_R, "right").join(F.broadcast(left), c.RECORD_ID_R)
 
 
-def _merged(members: DataFrame, labels: DataFrame, keep: Callable[[str, DataFrame], DataFrame]) -> DataFrame:
-    must = labels.where(F.col(c.LABEL) == Label.MUST_LINK)
-    pairs = keep("must_link", _with_clusters(members, must).where("left_cluster <> right_cluster"))
-    edges = (
-        pairs.select(F.col("left_cluster").alias(w.NODE), F.col("right_cluster").alias(_PEER))
-        .unionByName(pairs.select(F.col("right_cluster").alias(w.NODE), F.col("left_cluster").alias(_PEER)))
-        .distinct()
-    )
-    groups = keep("must_link_groups", components(edges))
-    # The registry row names the merged cluster, else its least record.
-    named = (
-        groups.groupBy(_GROUP)
+def _both_ways(left: str, right: str, pairs: DataFrame) -> DataFrame:
+    one = pairs.select(F.col(left).alias(w.NODE), F.col(right).alias(w.PEER))
+    return one.unionByName(one.select(F.col(w.PEER).alias(w.NODE), F.col(w.NODE).alias(w.PEER)))
+
+
+def _merged(members: DataFrame, pairs: DataFrame, keep: Callable[[str, DataFrame], DataFrame]) -> DataFrame:
+    sides = [
+        pairs.select(F.col(record).alias(w.NODE), F.col(f"{side}_cluster").alias(_CLUSTER), F.col(f"{side}_by_nik"))
+        for record, side in ((c.RECORD_ID_L, "left"), (c.RECORD_ID_R, "right"))
+    ]
+    labelled = sides[0].toDF(w.NODE, _CLUSTER, _BY_NIK).union(sides[1].toDF(w.NODE, _CLUSTER, _BY_NIK)).distinct()
+    hangs = is_registry(_CLUSTER)
+    # A cluster without registry row is one with each of its labelled records: it moves as a whole.
+    with_cluster = _both_ways(w.NODE, _CLUSTER, labelled.where(~hangs))
+    edges = keep("must_edges", _both_ways(c.RECORD_ID_L, c.RECORD_ID_R, pairs).unionByName(with_cluster).distinct())
+    # 1 : 1, a record is in one group.
+    grouped = keep("must_groups", labelled.join(settled_components(edges, keep), w.NODE))
+    by_rank = F.struct((~F.col(_BY_NIK)).alias("by_score"), F.col(_CLUSTER))
+    targets = (
+        grouped.groupBy(LABEL_NODE)
         .agg(
-            F.count_if(is_registry(w.NODE)).alias("anchors"),
-            F.min(F.struct((~is_registry(w.NODE)).alias("other"), F.col(w.NODE))).alias("first"),
+            F.count_if(is_registry(w.NODE)).alias("registry_rows"),
+            F.max(F.when(is_registry(w.NODE), F.col(w.NODE))).alias("registry_row"),
+            F.min_by(_CLUSTER, F.when(hangs, by_rank)).alias("surest"),
+            F.min(_CLUSTER).alias("least"),
         )
-        .where("anchors <= 1")
-        .select(_GROUP, F.col(f"first.{w.NODE}").alias("merged_into"))
+        .where("registry_rows <= 1")
+        .select(LABEL_NODE, F.coalesce("registry_row", "surest", "least").alias(_TARGET))
     )
-    moves = groups.join(named, _GROUP).select(F.col(w.NODE).alias(w.CLUSTER_RECORD), "merged_into")
-    moved = F.col("merged_into").isNotNull() & (F.col("merged_into") != F.col(w.CLUSTER_RECORD))
-    # n : 1, a cluster moves once.
-    return (
-        members.join(F.broadcast(moves), w.CLUSTER_RECORD, "left")
-        .withColumn(c.MATCH_REASON, F.when(moved, Reason.MUST_LINK).otherwise(F.col(c.MATCH_REASON)))
-        .withColumn(w.CLUSTER_RECORD, F.coalesce("merged_into", w.CLUSTER_RECORD))
-        .drop("merged_into")
+    moves = keep("must_moves", grouped.join(targets, LABEL_NODE))  # n : 1, a group has one target
+    of_record = moves.select(F.col(w.NODE).alias(c.RECORD_ID), F.col(_TARGET).alias("record_target"))
+    of_cluster = moves.where(~hangs).select(F.col(_CLUSTER).alias(w.CLUSTER_RECORD), _TARGET).distinct()
+    # n : 1 each, a record and a cluster without registry row have one target.
+    found = members.join(F.broadcast(of_cluster), w.CLUSTER_RECORD, "left").join(
+        F.broadcast(of_record), c.RECORD_ID, "left"
     )
+    target = F.coalesce("record_target", _TARGET, w.CLUSTER_RECORD)
+    return _moved(found, target, Reason.MUST_LINK).drop("record_target", _TARGET)
 
 
-def _split(members: DataFrame, labels: DataFrame) -> DataFrame:
-    cannot = labels.where(F.col(c.LABEL) == Label.CANNOT_LINK)
+def _split(
+    members: DataFrame, apart: DataFrame, must: DataFrame, keep: Callable[[str, DataFrame], DataFrame]
+) -> DataFrame:
+    edges = keep("must_records", _both_ways(c.RECORD_ID_L, c.RECORD_ID_R, must).distinct())
+    groups = keep("must_record_groups", settled_components(edges, keep))
+    bound = groups.groupBy(LABEL_NODE).agg(F.max(is_registry(w.NODE)).alias("bound"))
+    known = groups.join(bound, LABEL_NODE)  # n : 1, a group has one row
+
+    def side(record: str, prefix: str) -> DataFrame:
+        return known.select(
+            F.col(w.NODE).alias(record),
+            F.col(LABEL_NODE).alias(f"{prefix}_group"),
+            F.col("bound").alias(f"{prefix}_bound"),
+        )
+
+    # n : 1 on either side, a record is in one group at most.
+    pairs = apart.join(side(c.RECORD_ID_L, "left"), c.RECORD_ID_L, "left").join(
+        side(c.RECORD_ID_R, "right"), c.RECORD_ID_R, "left"
+    )
     left, right = F.col(c.RECORD_ID_L), F.col(c.RECORD_ID_R)
+    left_stays = is_registry(c.RECORD_ID_L) | F.coalesce("left_bound", F.lit(False))
+    right_stays = is_registry(c.RECORD_ID_R) | F.coalesce("right_bound", F.lit(False))
     # The record that names its cluster is of the registry or the least, so it never leaves.
-    loser = F.when(is_registry(c.RECORD_ID_L), right).when(is_registry(c.RECORD_ID_R), left)
+    right_leaves = F.when(is_registry(c.RECORD_ID_L), F.lit(True)).when(is_registry(c.RECORD_ID_R), F.lit(False))
+    right_leaves = F.coalesce(right_leaves, F.when(left_stays != right_stays, left_stays), right > left)
+    left_group, right_group = F.coalesce("left_group", left), F.coalesce("right_group", right)
+    leaving = pairs.select(
+        F.when(right_leaves, right).otherwise(left).alias(c.RECORD_ID),
+        # Records of one group that must not be one contradict each other: then one record leaves alone.
+        F.when(left_group != right_group, F.when(right_leaves, right_group).otherwise(left_group)).alias("group"),
+        F.col("left_cluster").alias(w.CLUSTER_RECORD),
+    )
+    alone = leaving.select(c.RECORD_ID, F.coalesce("group", c.RECORD_ID).alias("group"))
+    along = leaving.where(F.col("group").isNotNull()).join(
+        groups.select(F.col(w.NODE).alias("mate"), F.col(LABEL_NODE).alias("group")), "group"
+    )
+    # A record may be told to leave by several pairs: the least group, so that the result hangs on no order.
     leavers = (
-        _with_clusters(members, cannot)
-        .where("left_cluster = right_cluster")
-        .select(F.coalesce(loser, F.greatest(left, right)).alias(c.RECORD_ID), F.lit(True).alias("leaves"))
-        .distinct()
+        alone.unionByName(along.select(F.col("mate").alias(c.RECORD_ID), "group"))
+        .groupBy(c.RECORD_ID)
+        .agg(F.min("group").alias("group"))
+    )
+    named = leavers.where(~is_registry(c.RECORD_ID)).withColumn(
+        _TARGET, F.min(c.RECORD_ID).over(Window.partitionBy("group"))
     )
     # 1 : 1, a record leaves once.
-    joined = members.join(F.broadcast(leavers), c.RECORD_ID, "left")
-    leaves = F.col("leaves").isNotNull()
-    return (
-        joined.withColumn(w.CLUSTER_RECORD, F.when(leaves, F.col(c.RECORD_ID)).otherwise(F.col(w.CLUSTER_RECORD)))
-        .withColumn(c.MATCH_REASON, F.when(leaves, Reason.CANNOT_LINK).otherwise(F.col(c.MATCH_REASON)))
-        .withColumn(c.MATCH_WEIGHT, F.when(~leaves, F.col(c.MATCH_WEIGHT)))
-        .drop("leaves")
+    found = members.join(F.broadcast(named.select(c.RECORD_ID, _TARGET)), c.RECORD_ID, "left")
+    return _moved(found, F.coalesce(_TARGET, w.CLUSTER_RECORD), Reason.CANNOT_LINK).drop(_TARGET)
+
+
+def _moved(members: DataFrame, target: Column, reason: Reason) -> DataFrame:
+    """Move records to another cluster; a NIK that was verified against the cluster they leave becomes a claim."""
+    moves = target != F.col(w.CLUSTER_RECORD)
+    verified = moves & (F.col(c.NIK_GRADE) == "V3") & is_registry(w.CLUSTER_RECORD)
+    return members.withColumns(
+        {
+            w.CLUSTER_RECORD: target,
+            c.MATCH_REASON: F.when(moves, reason).otherwise(F.col(c.MATCH_REASON)),
+            c.MATCH_WEIGHT: F.when(~moves, F.col(c.MATCH_WEIGHT)),
+            c.NIK_CLAIMED: F.when(verified, F.substring_index(w.CLUSTER_RECORD, ":", -1)).otherwise(
+                F.col(c.NIK_CLAIMED)
+            ),
+            c.NIK_GRADE: F.when(verified, "V2").otherwise(F.col(c.NIK_GRADE)),
+        }
     )

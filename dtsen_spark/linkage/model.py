@@ -7,11 +7,12 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from dtsen_spark.errors import UsageError
+from dtsen_spark.linkage import charts
 from dtsen_spark.linkage.comparisons import COMPARISONS, Comparison
 
 LATEST: Final = "latest"
@@ -31,6 +32,7 @@ class LevelWeights:
         u: Probability among pairs of different persons.
         matches: Matches that were counted.
         randoms: Pairs of different persons that were counted.
+        m_by_em: What EM finds for m on the same pairs without their labels; a check, never used.
     """
 
     level: str
@@ -38,6 +40,7 @@ class LevelWeights:
     u: float
     matches: int
     randoms: int
+    m_by_em: float | None = None
 
     @property
     def weight(self) -> float:
@@ -67,11 +70,12 @@ class LinkageModel:
     def _text(self) -> str:
         return json.dumps(asdict(self), indent=1, sort_keys=True)
 
-    def save(self, folder: Path) -> str:
-        """Register the model: its file, its card, and that it is the latest.
+    def save(self, folder: Path, made: Mapping[str, str] | None = None) -> str:
+        """Register the model: its file, its card, its charts, and that it is the latest.
 
         Args:
             folder: ``models/linkage`` of the lake.
+            made: What the card says besides, such as when it was made; no part of the version.
 
         Returns:
             The version.
@@ -79,7 +83,8 @@ class LinkageModel:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in (
             (f"{self.version}.json", self._text()),
-            (f"{self.version}.md", self.card()),
+            (f"{self.version}.md", self.card(made or {})),
+            (f"{self.version}.html", charts.page(self)),
             (LATEST, self.version),
         ):
             # Under another name first: a reader sees a whole file or none.
@@ -88,17 +93,24 @@ class LinkageModel:
             half.replace(folder / name)
         return self.version
 
-    def card(self) -> str:
-        """Return the model card: what it was trained on, and the weight of each level in bits."""
-        lines = [f"# Linkage model {self.version}", "", *(f"- {key}: {self.facts[key]}" for key in sorted(self.facts))]
+    def card(self, made: Mapping[str, str]) -> str:
+        """Return the model card: what it was trained on, and what each level is worth.
+
+        Args:
+            made: When and with what it was made, how well it did.
+        """
+        known = {**self.facts, **made}
+        lines = [f"# Linkage model {self.version}", "", *(f"- {key}: {known[key]}" for key in sorted(known))]
         lines += [f"- prior: {self.prior:.3g} ({math.log2(self.prior):.1f} bits)", ""]
-        lines += ["| comparison | level | m | u | weight, bits | matches | different |", "|--|--|--|--|--|--|--|"]
+        lines += ["| comparison | level | m | m by EM | u | weight, bits | matches | different |"]
+        lines += ["|--|--|--|--|--|--|--|--|"]
         for name, levels in self.comparisons.items():
-            lines += [
-                f"| {name} | {one.level} | {one.m:.6f} | {one.u:.3g} | {one.weight:.2f} "
-                f"| {one.matches} | {one.randoms} |"
-                for one in levels
-            ]
+            for one in levels:
+                by_em = "" if one.m_by_em is None else f"{one.m_by_em:.6f}"
+                lines.append(
+                    f"| {name} | {one.level} | {one.m:.6f} | {by_em} | {one.u:.3g} | {one.weight:.2f} "
+                    f"| {one.matches} | {one.randoms} |"
+                )
         return "\n".join(lines) + "\n"
 
 
@@ -113,6 +125,20 @@ def registered(folder: Path, wanted: str) -> str | None:
     if wanted != LATEST:
         return wanted
     return pointer.read_text(encoding="utf-8").strip() if pointer.exists() else None
+
+
+def with_check(model: LinkageModel, m_by_em: Mapping[str, Sequence[float]]) -> LinkageModel:
+    """Return the model with EM's m beside its own.
+
+    Args:
+        model: A fitted model.
+        m_by_em: By comparison, lowest level first.
+    """
+    checked = {
+        name: tuple(replace(one, m_by_em=m) for one, m in zip(levels, reversed(m_by_em[name]), strict=True))
+        for name, levels in model.comparisons.items()
+    }
+    return replace(model, comparisons=checked)
 
 
 def load(folder: Path, wanted: str) -> LinkageModel | None:

@@ -12,7 +12,7 @@ from dtsen_spark.linkage.terms import UNLISTED, TermKind
 # Tokens of a name that are compared; longer names are rare, and each token costs a broadcast look-up.
 _TOKENS_COMPARED: Final = 5
 # Family cards that a record's housemates may bring in; a unit with more is an institution, not a family.
-_MOST_KKS: Final = 4
+MOST_KKS: Final = 4
 
 COLUMNS: Final = (
     w.NODE,
@@ -72,7 +72,7 @@ def with_household(records: DataFrame, units: DataFrame) -> DataFrame:
     kks = F.coalesce(F.col("unit_kks"), F.array().cast("array<bigint>"))
     own = F.when(F.col(w.ANCHOR).isNotNull(), F.col(w.ANCHOR_KK))
     others = F.when(F.size(F.filter(kks, lambda kk: kk == own)) == 1, F.array_remove(kks, own)).otherwise(kks)
-    listed = F.slice(F.array_distinct(others), 1, _MOST_KKS)
+    listed = F.slice(F.array_distinct(others), 1, MOST_KKS)
     stated = F.when(F.col(w.KK_NUMBER).isNotNull(), F.array(w.KK_NUMBER)).otherwise(F.array().cast("array<bigint>"))
     both = F.array_union(listed, stated)
     # n : 1, a unit has one row.

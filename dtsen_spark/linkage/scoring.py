@@ -2,11 +2,10 @@
 
 import logging
 from collections.abc import Callable
-from typing import Final
 from uuid import uuid4
 
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from splink import Linker, SparkAPI
 
@@ -14,11 +13,8 @@ from dtsen_spark import columns as c
 from dtsen_spark.errors import DtsenError
 from dtsen_spark.linkage import working as w
 from dtsen_spark.linkage.comparisons import COMPARISONS
+from dtsen_spark.linkage.levels import GAMMA, WEIGHT_DIGITS
 from dtsen_spark.linkage.model import LinkageModel, splink_settings
-
-# Weights are compared with thresholds and with each other: rounded, so that nothing hangs on a last bit.
-_WEIGHT_DIGITS: Final = 4
-GAMMA: Final = "gamma_"
 
 # Splink reports times and caches through its own loggers; ours says what a stage does.
 logging.getLogger("splink").setLevel(logging.WARNING)
@@ -53,7 +49,7 @@ class _LazyApi(SparkAPI):
             F.col(f"{w.NODE}_l").alias(w.LEFT),
             F.col(f"{w.NODE}_r").alias(w.RIGHT),
             w.MATCH_KEY,
-            F.round(c.MATCH_WEIGHT, _WEIGHT_DIGITS).alias(c.MATCH_WEIGHT),
+            F.round(c.MATCH_WEIGHT, WEIGHT_DIGITS).alias(c.MATCH_WEIGHT),
             *(GAMMA + one.name for one in COMPARISONS),
         )
 
@@ -80,19 +76,3 @@ def score(nodes: DataFrame, pairs: DataFrame, model: LinkageModel) -> DataFrame:
     linker.table_management.register_blocked_pairs_for_predict(blocked)
     scored: DataFrame = linker.inference.predict(warning_mode="never").as_spark_dataframe()
     return scored
-
-
-def explanation(model: LinkageModel) -> Column:
-    """Return the comparison levels of a scored pair as JSON: comparison, level, weight in bits."""
-    parts = []
-    for comparison in COMPARISONS:
-        said: Column = F.lit(None)
-        for at, weights in enumerate(reversed(model.comparisons[comparison.name])):
-            text = F.struct(
-                F.lit(comparison.name).alias("comparison"),
-                F.lit(weights.level).alias("level"),
-                F.lit(round(weights.weight, 2)).alias("weight"),
-            )
-            said = F.when(F.col(GAMMA + comparison.name) == at, text).otherwise(said)
-        parts.append(said)
-    return F.to_json(F.array_compact(F.array(*parts)))

@@ -7,11 +7,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.linkage import em, scoring
 from dtsen_spark.linkage import nodes as node_table
-from dtsen_spark.linkage import scoring
 from dtsen_spark.linkage import working as w
-from dtsen_spark.linkage.comparisons import COMPARISONS
-from dtsen_spark.linkage.model import LinkageModel, fitted, untrained
+from dtsen_spark.linkage.comparisons import COMPARISONS, NIK
+from dtsen_spark.linkage.levels import GAMMA
+from dtsen_spark.linkage.model import LinkageModel, fitted, untrained, with_check
 from dtsen_spark.linkage.terms import UNLISTED
 
 _MATCHES: Final = 20_000  # linked records that are drawn
@@ -76,7 +77,7 @@ def train(
         .select(w.LEFT, w.RIGHT, F.lit(_IS_RANDOM).alias(w.MATCH_KEY))
     )
     scored = scoring.score(spark.read.parquet(node_path), matches.unionByName(randoms), untrained())
-    gammas = [scoring.GAMMA + one.name for one in COMPARISONS]
+    gammas = [GAMMA + one.name for one in COMPARISONS]
     # A few thousand patterns at most, whatever the population: product of the levels that occur together.
     patterns = [row.asDict() for row in scored.groupBy(w.MATCH_KEY, *gammas).count().collect()]
     listed = terms.groupBy().agg(
@@ -93,7 +94,23 @@ def train(
         "digest of the terms": str(found["digest"]),
         "rarity classes": str(UNLISTED + 1),
     }
-    return fitted(_by_level(patterns, _IS_MATCH), _by_level(patterns, _IS_RANDOM), prior=prior, facts=facts)
+    model = fitted(_by_level(patterns, _IS_MATCH), _by_level(patterns, _IS_RANDOM), prior=prior, facts=facts)
+    return _checked(model, patterns)
+
+
+def _checked(model: LinkageModel, patterns: list[dict[str, Any]]) -> LinkageModel:
+    """Add what EM finds on the same pairs without their labels."""
+    # The NIK is hidden in these pairs, so there is nothing to check of it.
+    compared = [one.name for one in COMPARISONS if one.name != NIK.name]
+    seen: dict[em.Pattern, int] = {}
+    for row in patterns:
+        key = tuple(int(row[GAMMA + name]) for name in compared)
+        seen[key] = seen.get(key, 0) + int(row["count"])
+    u = [[one.u for one in reversed(model.comparisons[name])] for name in compared]
+    share = _total(patterns, _IS_MATCH) / max(sum(seen.values()), 1)
+    estimated = dict(zip(compared, em.estimated_m(seen, u, share), strict=True)) if seen else {}
+    own = {name: [one.m for one in reversed(levels)] for name, levels in model.comparisons.items()}
+    return with_check(model, {**own, **estimated})
 
 
 def _total(patterns: list[dict[str, Any]], kind: str) -> int:
@@ -106,7 +123,7 @@ def _by_level(patterns: list[dict[str, Any]], kind: str) -> dict[str, dict[int, 
         if row[w.MATCH_KEY] != kind:
             continue
         for name, levels in found.items():
-            gamma = int(row[scoring.GAMMA + name])
+            gamma = int(row[GAMMA + name])
             if gamma >= 0:
                 levels[gamma] = levels.get(gamma, 0) + int(row["count"])
     return found

@@ -16,6 +16,8 @@ ANCHOR: Final = "anchor"  # node of the registry row that a record belongs to
 ANCHOR_KK: Final = "anchor_kk"
 IN_REGISTRY: Final = "in_registry"  # the stated NIK is of a registry row
 INACTIVE: Final = "inactive"
+SEX_DIFFERS: Final = "sex_differs"  # from the record that it was linked to, or unknown
+PEER: Final = "peer"  # the other residue node of a pair
 
 NAME_CLASS: Final = "name_class"
 TOKENS: Final = "tokens"  # each token with its rarity class in front: the greatest of an intersection is the rarest
