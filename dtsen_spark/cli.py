@@ -29,6 +29,7 @@ from dtsen_spark import (
     simulation,
     summary,
     synthetic,
+    tables,
     welfare,
 )
 from dtsen_spark import config as configuration
@@ -235,19 +236,37 @@ def show_status(lake: LakeOption, config: ConfigOption = None, setting: SetOptio
 @app.command()
 def evaluate(
     lake: LakeOption,
-    truth: Annotated[Path, typer.Option("--truth", help="Folder with the nation's truth.")],
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Folder with the nation's truth, if there is one.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for all figures; a page to read is written beside it.")
+    ] = None,
     release: Annotated[str | None, typer.Option("--release", help="Release; default: the published one.")] = None,
+    hide_nik: Annotated[
+        str | None,
+        typer.Option("--hide-nik", help="Source whose NIKs are hidden for a second linkage; needs no truth."),
+    ] = None,
     config: ConfigOption = None,
     setting: SetOption = None,
     master: MasterOption = None,
 ) -> None:
-    """Measure linkage, families, PMT and targeting against truth."""
+    """Measure linkage, families, PMT and targeting against truth, and the linkage with hidden NIKs."""
     settings = _load(config, setting, master)
-    evaluation.require_truth(truth)
-    figures = evaluation.evaluate(_open(lake, settings, "evaluate"), truth, release)
+    if truth is not None:
+        evaluation.require_truth(truth)
+    elif hide_nik is None:
+        message = "evaluate: name the truth (--truth DIR), or a source for the test without truth (--hide-nik dtks)"
+        raise UsageError(message)
+    if hide_nik is not None and hide_nik not in tables.LINKED_SOURCES:
+        message = f"--hide-nik {hide_nik}: choose {', '.join(tables.LINKED_SOURCES)}"
+        raise UsageError(message)
+    figures = evaluation.evaluate(
+        _open(lake, settings, "evaluate"), truth, release, config=settings, hide_nik_of=hide_nik
+    )
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        json_file.with_suffix(".html").write_text(evaluation.page(figures), encoding="utf-8")
     summary.print_accuracy(out, figures)
 
 

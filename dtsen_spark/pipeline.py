@@ -411,13 +411,18 @@ def newest_build(store: Lake) -> str:
     return builds[-1].name
 
 
-def job_of_build(store: Lake, config: Config) -> Job:
-    """Return a job over the newest build, for commands that work on one outside a run (training).
+def job_of_build(store: Lake, config: Config, release: str | None = None) -> Job:
+    """Return a job over a build, for commands that work on one outside a run (training, the hide-NIK test).
+
+    Args:
+        store: The lake.
+        config: The configuration.
+        release: Release of the build; None = the newest build.
 
     Raises:
         UsageError: The lake has no build.
     """
-    release_id = newest_build(store)
+    release_id = release or newest_build(store)
     period = Period.parse(release_id.rsplit(".", 1)[0])
     ledger = Ledger(release_id, period.text, run_id=uuid4().hex)
     registry = Registry(store)

@@ -110,6 +110,8 @@ def print_accuracy(out: Console, figures: Mapping[str, Any]) -> None:
     """Print the accuracy figures of an evaluation as a table of names and numbers."""
     table = _table(f"Accuracy of {figures.get('release', '')} against truth", "figure", "value")
     for name, value in _flat(figures):
+        if ".strata." in name:  # hundreds of figures, for the page and the JSON
+            continue
         if isinstance(value, float):
             table.add_row(name, f"{value:.5f}")
         elif isinstance(value, int):

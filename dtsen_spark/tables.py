@@ -194,6 +194,7 @@ LANDING: Final[dict[str, LandingTable]] = {table.path: table for table in _LANDI
 
 # Sources whose person records make up `linkage/membership`, in order of trust.
 PERSON_SOURCES: Final = ("dukcapil", "regsosek", "dtks", "p3ke")
+LINKED_SOURCES: Final = PERSON_SOURCES[1:]  # all but the registry that they are linked to
 
 PERSON_INDICATORS: Final = (
     c.EDUCATION,

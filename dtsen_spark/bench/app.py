@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from dtsen_spark import config as configuration
-from dtsen_spark.bench import intake, programs, stages
+from dtsen_spark.bench import intake, linkage, programs, stages
 from dtsen_spark.bench.nation import workspace
 from dtsen_spark.bench.ratios import Verdict
 from dtsen_spark.errors import ExitCode
@@ -61,6 +61,13 @@ def bench_ingest(
     with workspace(folder) as root:
         config = configuration.load()
         _conclude(intake.measure(out, config, root, persons, rounds, audit=audit, marginal=marginal))
+
+
+@app.command("linkage")
+def bench_linkage(persons: PersonsOption = 100_000, rounds: RoundsOption = 3, folder: FolderOption = None) -> None:
+    """Time silver to membership against Splink on DuckDB and against one shuffle of the input."""
+    with workspace(folder) as root:
+        _conclude(linkage.measure(out, configuration.load(), root, persons, rounds))
 
 
 def _conclude(verdicts: list[Verdict]) -> None:

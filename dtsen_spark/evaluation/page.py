@@ -28,8 +28,8 @@ _SAYS: Final = {
     "linkage": "Pairs of records of one person, and how many of them the release holds together. A stratum's pairs are "
     "those that one of its records belongs to; intervals are Wilson's at 95 %. 'permitted' leaves out the pairs that "
     "quarantine, or two registry rows of one person, make impossible; 'bound' those that no information can separate.",
-    "hide_nik": "The NIKs of one source were hidden and its records linked again. What the NIK had verified is taken as "
-    "truth: the accuracy of the model alone.",
+    "hide_nik": "The NIKs of one source were hidden and its records linked again. What the NIK had verified is taken "
+    "as truth: the accuracy of the model alone.",
     "family": "Families of the register against those of the truth.",
     "pmt": "Predicted against true consumption.",
     "targeting": "Who would be left out, and who let in, by decile against true consumption.",

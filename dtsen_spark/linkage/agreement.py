@@ -95,7 +95,7 @@ def _conditions(prefix: str) -> dict[str, Column]:
     contained = (shared > 0) & (shared == F.least(F.size(tokens), F.size(other_tokens)))
     same_name = same(c.NAME_SORTED)
     spelt_alike = same_name | (similarity(*both(c.NAME_SORTED)) >= _SIMILAR_NAME) | _few_edits(*both(c.NAME_SORTED))
-    similar_name = spelt_alike | contained | _within(*both(c.NAME_SORTED))
+    similar_name = spelt_alike | contained | _within(*both(c.NAME_SORTED)) | _cut_short(*both(c.NAME_SORTED))
 
     sex, other_sex = both(c.SEX)
     sex_allows = F.coalesce(sex == other_sex, F.lit(True))
@@ -106,6 +106,7 @@ def _conditions(prefix: str) -> dict[str, Column]:
     birth_allows = same(c.BIRTH_YEAR) | (same_day & (F.abs(year - other_year) <= _YEARS_OF_A_SLIP)) | year.isNull()
     heaped = F.coalesce(F.col(prefix + c.BIRTH_HEAPED), F.lit(False))
     mother_agrees = same(c.MOTHER_NAME_NORM)
+    within_a_year = F.coalesce(F.abs(year - other_year) <= 1, F.lit(False))
     # Another sex and another generation are two persons (I3), whatever their name.
     one_generation = sex_allows | F.coalesce(F.abs(year - other_year) <= MOST_YEARS_OF_TWO_SEXES, F.lit(True))
 
@@ -114,7 +115,8 @@ def _conditions(prefix: str) -> dict[str, Column]:
         NIK_NAME_BIRTH: (similar_name & sex_allows & F.coalesce(birth_allows, F.lit(False)))
         | (spelt_alike & same_date),
         NIK_BIRTH: same_date & same(c.SEX) & (~heaped | (shared > 0) | mother_agrees),
-        NIK_NAME: same_name & (F.size(tokens) > 1) & one_generation,
+        # Of one token the name is common enough to ask for the sex and nearly the year.
+        NIK_NAME: same_name & one_generation & ((F.size(tokens) > 1) | (same(c.SEX) & within_a_year)),
         NIK_KK_YEAR: same(w.KK_NUMBER) & same(c.BIRTH_YEAR) & same(c.SEX),
         # A nickname beside a slip in the year: that a borrower shares day, month and sex is one in some thousands.
         NIK_DAY: same_day & ~heaped & same(c.SEX) & (F.abs(year - other_year) <= _YEARS_OF_A_SLIP),
@@ -126,6 +128,13 @@ def _few_edits(left: Column, right: Column) -> Column:
     return F.coalesce(
         F.levenshtein(left, right) * _LETTERS_FOR_AN_EDIT <= F.least(F.length(left), F.length(right)), F.lit(False)
     )
+
+
+def _cut_short(left: Column, right: Column) -> Column:
+    # Initials: as many tokens, each the beginning of its counterpart; sorting keeps them side by side.
+    one, other = F.split(left, " "), F.split(right, " ")
+    fits = F.zip_with(one, other, lambda a, b: F.startswith(a, b) | F.startswith(b, a))
+    return F.coalesce((F.size(one) == F.size(other)) & F.forall(fits, lambda fit: fit), F.lit(False))
 
 
 def _within(left: Column, right: Column) -> Column:

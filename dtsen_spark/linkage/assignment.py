@@ -139,7 +139,7 @@ def best_anchors(scored: DataFrame, nodes: Nodes, config: LinkageConfig) -> Data
         decided.withColumn(c.STATE, state)
         .where((F.col(c.STATE) != State.BELOW_THRESHOLD) | (F.col(c.MATCH_WEIGHT) >= config.review_weight))
         .transform(_one_of_a_unit)
-        .transform(_few_of_a_source, config.max_source_records)
+        .transform(few_of_a_source, config.max_source_records)
         .drop("rank")
     )
 
@@ -172,8 +172,18 @@ def _one_of_a_unit(decided: DataFrame) -> DataFrame:
     return joined.withColumn(c.STATE, F.when(lost, State.UNIT_TAKEN).otherwise(F.col(c.STATE))).drop("winner")
 
 
-def _few_of_a_source(decided: DataFrame, most: int) -> DataFrame:
-    # I4: one person in hundreds of records of one source is a shared name and birth date, not a person.
+def few_of_a_source(decided: DataFrame, most: int) -> DataFrame:
+    """Take an anchor from all records of a source where more than ``most`` want it (I4).
+
+    One person in hundreds of records of one source is a shared name and birth date, not a person.
+
+    Args:
+        decided: ``best_anchors``.
+        most: Most records of one source that scores may bring to one person.
+
+    Returns:
+        The same rows; ``state`` is ``CROWDED`` where an anchor was taken away.
+    """
     wanted = (
         decided.where(F.col(c.STATE) == State.LINKED)
         .groupBy(w.RIGHT, c.SOURCE)

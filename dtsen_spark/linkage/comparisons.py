@@ -46,6 +46,11 @@ _CONTAINED = f"size({_SHARED}) > 0 and size({_SHARED}) = least(size(tokens_l), s
 _RARITY = f"left(array_max({_SHARED}), 1)"
 _SAME_NAME = "name_sorted_l = name_sorted_r"
 _SIMILAR = "jaro_winkler(name_sorted_l, name_sorted_r)"
+# Initials and names cut short ("A. SRI", "MUH. RIZ"): as many tokens, each the beginning of its counterpart.
+_CUT_SHORT = (
+    "size(split(name_sorted_l, ' ')) = size(split(name_sorted_r, ' ')) and forall(zip_with(split(name_sorted_l, ' '), "
+    "split(name_sorted_r, ' '), (a, b) -> startswith(a, b) or startswith(b, a)), fits -> fits)"
+)
 # One edit in eight letters: the jar's Jaro-Winkler falls to 0.88 over one replaced letter inside a long name.
 _FEW_EDITS = "levenshtein(name_sorted_l, name_sorted_r) * 8 <= least(length(name_sorted_l), length(name_sorted_r))"
 
@@ -59,6 +64,7 @@ NAME: Final = Comparison(
         Level("same, common", _SAME_NAME),
         Level("same letters without spaces", "compact_l = compact_r"),
         Level("similar", f"{_SIMILAR} >= 0.95 or {_FEW_EDITS}"),
+        Level("tokens cut short", _CUT_SHORT),
         Level("contained, rare token", f"{_CONTAINED} and {_RARITY} = '4'"),
         Level("contained, token below 1 in 10 000", f"{_CONTAINED} and {_RARITY} = '3'"),
         Level("contained, token below 1 in 1 000", f"{_CONTAINED} and {_RARITY} = '2'"),

@@ -11,8 +11,7 @@ from dtsen_spark.lake import Lake
 from dtsen_spark.linkage import agreement, collapse, levels, nodes, scoring
 from dtsen_spark.linkage import working as w
 from dtsen_spark.linkage.assignment import State
-from dtsen_spark.linkage.model import LATEST, LinkageModel, load, untrained
-from dtsen_spark.linkage.stage import MODELS
+from dtsen_spark.linkage.model import LATEST, MODELS, LinkageModel, load, untrained
 
 _OTHER: Final = "other_"
 _RANK: Final = "rank"

@@ -10,30 +10,27 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark import tables
 from dtsen_spark.errors import UsageError
 from dtsen_spark.job import Job
-from dtsen_spark.linkage import collapse
 from dtsen_spark.linkage import working as w
 from dtsen_spark.linkage.decisions import decide
 from dtsen_spark.linkage.intervals import share_with_interval
-from dtsen_spark.linkage.model import load
+from dtsen_spark.linkage.model import MODELS, LinkageModel, load
 from dtsen_spark.linkage.prepared import Scratch, prepare
-from dtsen_spark.linkage.stage import MODELS
 
 _FOLDER: Final = "hidden"
+_FOLDER_OF_TRUTH: Final = "verified"
 
 
 def hide_nik_test(job: Job, source: str) -> dict[str, Any]:
-    """Hide the NIKs of one source and link it again; writes nothing.
+    """Hide the NIKs of one source and link it again under the registered model; writes nothing.
 
     Args:
-        job: A job over a build that has ``linkage/membership``.
+        job: A job over a build that has ``silver/person_record``.
         source: The source.
 
     Returns:
-        ``source``; ``records`` that the NIK verified; ``found`` (linked to the same registry row), ``wrong`` (to
-        another), ``missed``; ``precision`` and ``recall``, each with its 95 % interval.
+        As ``relinked``.
 
     Raises:
         UsageError: No model is registered, or the source has no verified record.
@@ -44,27 +41,54 @@ def hide_nik_test(job: Job, source: str) -> dict[str, Any]:
         raise UsageError(message)
     scratch = Scratch(job, _FOLDER)
     try:
-        prepared = prepare(job, scratch, hide_nik_of=source)
-        decisions = decide(job, prepared, model, scratch)
-        # n : 1, a record has one node, a node one link at most.
-        now = (
-            prepared.residue.where(F.col(c.SOURCE) == source)
-            .join(decisions.links, w.NODE, "left")
-            .select(c.RECORD_ID, w.CLUSTER)
-        )
-        return {"source": source, **_counted(_verified(job, source), now, source)}
+        verified = prepare(job, Scratch(job, _FOLDER_OF_TRUTH)).linked
+        return relinked(job, model, verified, source, scratch)
     finally:
         job.lake.drop_scratch(job.release_id)
 
 
-def _verified(job: Job, source: str) -> DataFrame:
-    """Return the records of a source that the NIK verified, with the node of their registry row."""
-    current = job.read(tables.MEMBERSHIP).where(F.col(c.VALID_TO).isNull() & (F.col(c.NIK_GRADE) == "V3"))
-    stated = job.read(tables.PERSON_RECORD).where(F.col(c.SOURCE) == source)
-    # 1 : 1, a record has one current row.
-    return current.select(c.RECORD_ID).join(
-        stated.select(c.RECORD_ID, collapse.number(c.NIK).alias(w.ANCHOR)), c.RECORD_ID
+def relinked(job: Job, model: LinkageModel, verified: DataFrame, source: str, scratch: Scratch) -> dict[str, Any]:
+    """Link one source without its NIKs and compare with what the NIK had verified.
+
+    Args:
+        job: The job.
+        model: The model.
+        verified: Records that the NIK collapse linked (``prepared.Prepared.linked``).
+        source: The source.
+        scratch: Where intermediate results are stored.
+
+    Returns:
+        ``source``; ``records`` that the NIK verified; ``found`` (linked to the same registry row), ``wrong`` (to
+        another), ``missed``; ``precision`` and ``recall``, each with its 95 % interval; ``proposed`` (blocking
+        completeness: the share whose registry row was among the candidates at all) and ``first_proposed_by`` (records
+        by the number of the first blocking rule that proposed it).
+
+    Raises:
+        UsageError: The source has no verified record.
+    """
+    prepared = prepare(job, scratch, hide_nik_of=source)
+    decisions = decide(job, prepared, model, scratch)
+    # n : 1, a record has one node, a node one link at most.
+    now = (
+        prepared.residue.where(F.col(c.SOURCE) == source)
+        .join(decisions.links, w.NODE, "left")
+        .select(c.RECORD_ID, w.CLUSTER)
     )
+    truth = verified.where(F.col(c.SOURCE) == source).select(c.RECORD_ID, w.ANCHOR)
+    counted = _counted(truth, now, source)
+    # 1 : 1 each, a record has one node and one true registry row, a pair is proposed once.
+    rules = (
+        prepared.residue.select(c.RECORD_ID, F.col(w.NODE).alias(w.LEFT))
+        .join(truth.withColumnRenamed(w.ANCHOR, w.RIGHT), c.RECORD_ID)
+        .join(decisions.scored.select(w.LEFT, w.RIGHT, w.MATCH_KEY), [w.LEFT, w.RIGHT])
+        .groupBy(F.col(w.MATCH_KEY).cast("int").alias("rule"))
+        .count()
+        .orderBy("rule")
+        .collect()  # a dozen rules
+    )
+    by_rule = {str(row["rule"]): int(row["count"]) for row in rules}
+    proposed = share_with_interval(sum(by_rule.values()), counted["records"])
+    return {"source": source, **counted, "proposed": proposed, "first_proposed_by": by_rule}
 
 
 def _counted(verified: DataFrame, now: DataFrame, source: str) -> dict[str, Any]:

@@ -29,12 +29,15 @@ _SAYS: Final = {
 _BY_SCORE: Final = (Reason.SCORE, Reason.SCORE_HOUSEHOLD, Reason.SCORE_VIA_RECORD, Reason.SCORE_GROUP)
 
 
-def prove(job: Job, stage: str) -> None:
+def prove(job: Job, stage: str) -> int:
     """Enter the stage's account and figures, and prove the invariants on what was written.
 
     Args:
         job: The job; its build has membership and edges.
         stage: Stage of the pipeline.
+
+    Returns:
+        Persons with more records of one source than configured, by whatever reason: for the review queue.
 
     Raises:
         DtsenError: An invariant is broken, which is a fault of this package and stops the run.
@@ -45,6 +48,8 @@ def prove(job: Job, stage: str) -> None:
     found["i5"] = _chains(current, job.read(tables.EDGE))
     job.ledger.account(stage, tables.MEMBERSHIP.path, rows_in=silver.count(), rows_out=found.pop("records"))
     job.ledger.metric(stage, "persons", found.pop("persons"))
+    crowded = found.pop("crowded")
+    job.ledger.metric(stage, "persons_crowded", crowded)
     for name, persons in sorted(found.items()):
         job.ledger.metric(stage, f"{name}_violations", persons, severity="critical")
     for row in current.groupBy(c.MATCH_REASON).count().collect():  # a dozen reasons
@@ -53,19 +58,22 @@ def prove(job: Job, stage: str) -> None:
     if broken:
         message = f"linkage: {'; '.join(broken)}; nothing is published; report this with the release id"
         raise DtsenError(message)
+    return crowded
 
 
 def _of_persons(current: DataFrame, silver: DataFrame, max_source_records: int) -> dict[str, int]:
-    """Count records, persons and violations of I1 to I4 in one pass."""
+    """Count records, persons, crowded persons and violations of I1 to I4 in one pass."""
     verified = F.when(F.col(c.NIK_GRADE) == "V3", F.col(c.NIK))
     year, man, woman = F.col(c.BIRTH_YEAR), F.col(c.SEX) == "L", F.col(c.SEX) == "P"
 
     def span(late: Column, early: Column) -> Column:
         return F.coalesce(F.max(F.when(late, year)) - F.min(F.when(early, year)), F.lit(0))
 
-    sources = [row[c.SOURCE] for row in silver.select(c.SOURCE).distinct().collect()]  # four
     scored = F.col(c.MATCH_REASON).isin(*_BY_SCORE)
-    of_source = [F.count_if(scored & (F.col(c.SOURCE) == source)) for source in sources]
+
+    def most_of_a_source(counted: Column) -> Column:
+        return F.greatest(*(F.count_if(counted & (F.col(c.SOURCE) == source)) for source in tables.LINKED_SOURCES))
+
     persons = (
         # 1 : 1, a record has one current row.
         current.join(silver, c.RECORD_ID)
@@ -77,7 +85,8 @@ def _of_persons(current: DataFrame, silver: DataFrame, max_source_records: int) 
             F.max(verified).alias("greatest_nik"),
             F.greatest(span(man, woman), span(woman, man)).alias("years"),
             F.count_if(F.col(c.MATCH_REASON).startswith("LABEL_")).alias("by_label"),
-            F.greatest(F.lit(0).cast("long"), F.lit(0).cast("long"), *of_source).alias("of_source"),
+            most_of_a_source(scored).alias("scored_of_source"),
+            most_of_a_source(F.lit(True)).alias("of_source"),
         )
     )
     row = persons.agg(
@@ -86,7 +95,8 @@ def _of_persons(current: DataFrame, silver: DataFrame, max_source_records: int) 
         F.count_if(F.col("registry_rows") > 1).alias("i1"),
         F.count_if(F.col("least_nik") != F.col("greatest_nik")).alias("i2"),
         F.count_if((F.col("years") > MOST_YEARS_OF_TWO_SEXES) & (F.col("by_label") == 0)).alias("i3"),
-        F.count_if(F.col("of_source") > max_source_records).alias("i4"),
+        F.count_if(F.col("scored_of_source") > max_source_records).alias("i4"),
+        F.count_if(F.col("of_source") > max_source_records).alias("crowded"),
     ).collect()[0]
     return {name: int(value or 0) for name, value in row.asDict().items()}
 
@@ -99,11 +109,14 @@ def _chains(current: DataFrame, edges: DataFrame) -> int:
         linked.select(F.col(c.RECORD_ID_R).alias(c.RECORD_ID), F.col(c.RECORD_ID_L).alias("other"))
     )
     others = grouped.select(F.col(c.RECORD_ID).alias("other"), F.col(c.PERSON_ID).alias("other_person"))
-    # n : 1 on either end, a record is of one person.
-    inside = ends.join(grouped, c.RECORD_ID).join(others, "other").where(F.col(c.PERSON_ID) == F.col("other_person"))
-    degrees = inside.groupBy(c.PERSON_ID, c.RECORD_ID).agg(F.count_distinct("other").alias("degree"))
-    hubs = degrees.groupBy(c.PERSON_ID).agg(F.max("degree").alias("hub"))
+    # n : 1 on either end, a record is of one person; the other end may have left by a label or a guard.
+    seen = ends.join(grouped, c.RECORD_ID).join(others, "other", "left")
+    inside = F.coalesce(F.col(c.PERSON_ID) == F.col("other_person"), F.lit(False))
+    degrees = seen.groupBy(c.PERSON_ID, c.RECORD_ID).agg(
+        F.count_distinct(F.when(inside, F.col("other"))).alias("degree"), F.count_if(~inside).alias("left")
+    )
+    hubs = degrees.groupBy(c.PERSON_ID).agg(F.max("degree").alias("hub"), F.sum("left").alias("left"))
     sizes = grouped.groupBy(c.PERSON_ID).agg(F.count(F.lit(1)).alias("records"))
-    # 1 : 1, a person has one size and one hub; a label may have taken all others away from a record.
-    joined = sizes.where("records > 1").join(hubs, c.PERSON_ID, "left")
+    # 1 : 1, a person has one size and one hub. Who lost a member stands as people or the guard left it.
+    joined = sizes.where("records > 1").join(hubs, c.PERSON_ID, "left").where(F.coalesce("left", F.lit(0)) == 0)
     return joined.where(F.coalesce("hub", F.lit(0)) < F.col("records") - 1).count()

@@ -30,7 +30,7 @@ def members(prepared: Prepared, links: DataFrame, scratch: Scratch) -> DataFrame
 
     Returns:
         One row for each person record: ``record_id``, ``cluster_record``, ``match_reason``, ``match_weight``,
-        ``nik_grade``, ``nik_claimed``; guards and labels obeyed. And the records that a guard took out.
+        ``nik_grade``, ``nik_claimed``; guards and labels obeyed.
     """
     no_weight = F.lit(None).cast("double")
     no_claim = F.lit(None).cast("string")

@@ -16,6 +16,7 @@ from dtsen_spark.linkage import charts
 from dtsen_spark.linkage.comparisons import COMPARISONS, Comparison
 
 LATEST: Final = "latest"
+MODELS: Final = Path("models") / "linkage"  # under the root of the lake
 _DIGITS: Final = 9  # m and u are rounded: the last bits of a quotient must not make another model
 # Pseudo-pairs that each level starts with: a level that no sample met is rare, not impossible.
 _PSEUDO_MATCHES: Final = 1.0

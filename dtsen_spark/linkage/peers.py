@@ -91,6 +91,31 @@ def linked_via(pairs: DataFrame, nodes: Nodes, config: LinkageConfig) -> DataFra
     )
 
 
+def within_cap(via: DataFrame, decided: DataFrame, nodes: Nodes, most: int) -> DataFrame:
+    """Drop links by way of a peer that bring too many records of one source to one anchor (I4).
+
+    Args:
+        via: ``linked_via``.
+        decided: ``assignment.best_anchors``.
+        nodes: Facts on nodes.
+        most: Most records of one source that scores may bring to one person.
+
+    Returns:
+        The other rows.
+    """
+    # n : 1, a node has one row.
+    wanted = via.join(nodes.residue.select(w.NODE, c.SOURCE), w.NODE)
+    linked = decided.where(F.col(c.STATE) == State.LINKED).select(F.col(w.RIGHT).alias(w.CLUSTER), c.SOURCE)
+    counted = (
+        wanted.select(w.CLUSTER, c.SOURCE)
+        .unionByName(linked)
+        .groupBy(w.CLUSTER, c.SOURCE)
+        .agg(F.count(F.lit(1)).alias("n"))
+    )
+    crowded = counted.where(F.col("n") > most).select(w.CLUSTER, c.SOURCE)
+    return wanted.join(crowded, [w.CLUSTER, c.SOURCE], "left_anti").select(*via.columns)
+
+
 def mutual_best(pairs: DataFrame, linked: DataFrame, config: LinkageConfig) -> DataFrame:
     """Keep, among nodes without an anchor, the pairs that are each other's clear best in the other's source.
 

@@ -14,7 +14,7 @@ from dtsen_spark.linkage.assignment import State
 from dtsen_spark.linkage.decisions import Decisions
 from dtsen_spark.linkage.members import ALONE_REASON, registry_record
 from dtsen_spark.linkage.model import LinkageModel
-from dtsen_spark.linkage.prepared import Prepared, Scratch
+from dtsen_spark.linkage.prepared import Prepared
 
 CONTRADICTION: Final = "CONTRADICTION"
 SOURCE_CROWD: Final = "SOURCE_CROWD"
@@ -47,7 +47,7 @@ def write_membership(job: Job, members: DataFrame) -> None:
     job.outputs[tables.CROSSWALK.path] = job.lake.write(tables.CROSSWALK, everything, build=job.release_id)
 
 
-def write_edges(job: Job, prepared: Prepared, decisions: Decisions, model: LinkageModel, scratch: Scratch) -> DataFrame:
+def write_edges(job: Job, prepared: Prepared, decisions: Decisions, model: LinkageModel) -> DataFrame:
     """Write every pair that a decision hung on, with its levels.
 
     Args:
@@ -55,10 +55,9 @@ def write_edges(job: Job, prepared: Prepared, decisions: Decisions, model: Linka
         prepared: What was prepared.
         decisions: What became of the residue.
         model: The model.
-        scratch: Where intermediate results are stored.
 
     Returns:
-        The edges, stored: columns of ``linkage/edge``.
+        The edges, as written.
     """
     no_runner_up = F.lit(None).cast("double")
     pairs = decisions.anchors.unionByName(
@@ -84,11 +83,11 @@ def write_edges(job: Job, prepared: Prepared, decisions: Decisions, model: Linka
             F.lit(model.version).alias(c.MODEL_VERSION),
         )
     )
-    job.write(tables.EDGE, scratch.keep("edges", edges))
+    job.write(tables.EDGE, edges)
     return job.read(tables.EDGE)
 
 
-def write_review(job: Job, prepared: Prepared, members: DataFrame, edges: DataFrame) -> None:
+def write_review(job: Job, prepared: Prepared, members: DataFrame, edges: DataFrame, crowded: int) -> None:
     """Write what a person should look at.
 
     Args:
@@ -96,6 +95,7 @@ def write_review(job: Job, prepared: Prepared, members: DataFrame, edges: DataFr
         prepared: What was prepared.
         members: Final members.
         edges: ``linkage/edge``.
+        crowded: Persons with more records of one source than configured; where there are none, nobody is looked for.
     """
     # What a later step linked after all needs nobody's eyes.
     alone = members.where(F.col(c.MATCH_REASON) == ALONE_REASON).select(F.col(c.RECORD_ID).alias(c.RECORD_ID_L))
@@ -123,15 +123,18 @@ def write_review(job: Job, prepared: Prepared, members: DataFrame, edges: DataFr
                 F.lit("must be one person by label, and an invariant or another label forbids it").alias(c.REASON),
             )
         )
-    rows = rows.unionByName(
-        _crowds(members, job.config.linkage.max_source_records).select(
-            F.lit(SOURCE_CROWD).alias(c.KIND),
-            F.col(w.CLUSTER_RECORD).alias(c.RECORD_ID_L),
-            F.lit(None).cast("string").alias(c.RECORD_ID_R),
-            no_weight.alias(c.MATCH_WEIGHT),
-            F.lit("one source lists this person more often than the configuration takes for normal").alias(c.REASON),
+    if crowded:
+        rows = rows.unionByName(
+            _crowds(members, job.config.linkage.max_source_records).select(
+                F.lit(SOURCE_CROWD).alias(c.KIND),
+                F.col(w.CLUSTER_RECORD).alias(c.RECORD_ID_L),
+                F.lit(None).cast("string").alias(c.RECORD_ID_R),
+                no_weight.alias(c.MATCH_WEIGHT),
+                F.lit("one source lists this person more often than the configuration takes for normal").alias(
+                    c.REASON
+                ),
+            )
         )
-    )
     job.write(tables.REVIEW_QUEUE, rows)
 
 

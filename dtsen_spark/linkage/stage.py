@@ -5,8 +5,8 @@ anchor, household, then the anchorless among themselves → guards → labels �
 stores its result in the build's scratch folder, so that no step is computed twice and Spark's plans stay small.
 """
 
-from pathlib import Path
-from typing import Final
+from importlib.metadata import version as installed
+from typing import Any
 
 import structlog
 from pyspark.sql import functions as F
@@ -14,16 +14,16 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.job import Job
+from dtsen_spark.ledger import utc_now
 from dtsen_spark.linkage import collapse, invariants, nodes, results, terms, training
 from dtsen_spark.linkage import working as w
 from dtsen_spark.linkage.decisions import STAGE, decide
+from dtsen_spark.linkage.hidden import relinked
 from dtsen_spark.linkage.members import members
-from dtsen_spark.linkage.model import LATEST, LinkageModel, load
+from dtsen_spark.linkage.model import LATEST, MODELS, LinkageModel, load
 from dtsen_spark.linkage.prepared import Prepared, Scratch, prepare
 
 log = structlog.get_logger(__name__)
-
-MODELS: Final = Path("models") / "linkage"
 
 
 def run(job: Job) -> None:
@@ -48,15 +48,15 @@ def run(job: Job) -> None:
         decisions = decide(job, prepared, model, scratch)
         everyone = members(prepared, decisions.links, scratch)
         results.write_membership(job, everyone)
-        edges = results.write_edges(job, prepared, decisions, model, scratch)
-        results.write_review(job, prepared, everyone, edges)
-        invariants.prove(job, STAGE)
+        edges = results.write_edges(job, prepared, decisions, model)
+        crowded = invariants.prove(job, STAGE)
+        results.write_review(job, prepared, everyone, edges, crowded)
     finally:
         job.lake.drop_scratch(job.release_id)
 
 
 def train(job: Job) -> str:
-    """Fit a model on the build's person records and register it.
+    """Fit a model on the build's person records, register it, and put its hide-NIK accuracy on its card.
 
     Args:
         job: The job; its build has ``silver/person_record``.
@@ -66,9 +66,29 @@ def train(job: Job) -> str:
     """
     scratch = Scratch(job, STAGE)
     try:
-        return _train(job, prepare(job, scratch), scratch).version
+        prepared = prepare(job, scratch)
+        model = _train(job, prepared, scratch)
+        by_source = prepared.linked.groupBy(c.SOURCE).count().orderBy(F.desc("count"), c.SOURCE).collect()  # three
+        if by_source:
+            tested = relinked(job, model, prepared.linked, by_source[0][c.SOURCE], Scratch(job, "hidden"))
+            model.save(job.lake.root / MODELS, {**_made(job), **_accuracy(tested)})
+        return model.version
     finally:
         job.lake.drop_scratch(job.release_id)
+
+
+def _made(job: Job) -> dict[str, str]:
+    """Say on the card when and with what a model was made; no part of its version."""
+    versions = {f"{name} version": installed(name) for name in ("splink", "pyspark", "dtsen-spark")}
+    return {"made on": utc_now().date().isoformat(), "made in release": job.release_id, **versions}
+
+
+def _accuracy(tested: dict[str, Any]) -> dict[str, str]:
+    where = f"with the NIKs of {tested['source']} hidden ({tested['records']:,} records)"
+    return {
+        f"{name} {where}": f"{tested[name]['value']:.5f} ({tested[name]['low']:.5f} to {tested[name]['high']:.5f})"
+        for name in ("precision", "recall")
+    }
 
 
 def _train(job: Job, prepared: Prepared, scratch: Scratch) -> LinkageModel:
@@ -95,6 +115,6 @@ def _train(job: Job, prepared: Prepared, scratch: Scratch) -> LinkageModel:
         slice_values={c.MODEL_VERSION: version},
     )
     # The terms first: a model that is registered is complete.
-    model.save(job.lake.root / MODELS)
+    model.save(job.lake.root / MODELS, _made(job))
     log.info("linkage model registered", version=version, linked=counts["linked"], registered_as=LATEST)
     return model

@@ -20,6 +20,8 @@ CASES: list[tuple[dict[str, Any], str | None]] = [
     ({"name": "RUDI HERMANSYAH", "birth": None}, "NIK_NAME_BIRTH"),
     ({"name": "RUDI HERMANSYAH", "birth": "1975-04-09", **WOMAN}, "NIK_NAME_BIRTH"),  # slip of the sex
     ({"name": "MANSYAH", "birth": "1975-06-30"}, "NIK_NAME_BIRTH"),  # tail of the name
+    ({"name": "R HERMANSYAH", "birth": "1975-01-01"}, "NIK_NAME_BIRTH"),  # initial
+    ({"name": "RUDI HERMANSYAH", "birth": "1991-12-30", **WOMAN}, None),  # another sex and another generation (I3)
     ({"name": "WAWAN", "birth": "1975-04-09"}, "NIK_BIRTH"),
     ({"name": "RUDI HERMANSYAH", "birth": "1991-12-30"}, "NIK_NAME"),
     ({"name": "WAWAN", "birth": "1974-04-09"}, "NIK_DAY"),

@@ -1,12 +1,13 @@
 """One nation with every case of a wrong, borrowed or missing NIK: who is linked, and who is not."""
 
+import json
 from typing import Any
 
 import pytest
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark import tables
+from dtsen_spark import linkage, tables
 
 from .conftest import Lab, Linked, crowd, nik, record
 
@@ -22,12 +23,36 @@ SLAMET_A, SLAMET_B = nik(4, "1960-07-01"), nik(5, "1960-07-01")
 IN_USE, OUT_OF_USE = nik(6, "1988-09-30", "P"), nik(16, "1988-09-30", "P")
 MOVER = nik(11, "1983-05-25")
 NOBODYS = nik(77, "1999-12-12")
+FATHER, SON = nik(41, "1962-06-14"), nik(42, "1994-10-23")
+BORROWED = nik(31, "1951-05-17")
 KEPT_APART, MUST_A, MUST_B = nik(21, "1971-10-03"), nik(22, "1969-01-19"), nik(23, "1944-03-08")
+
+
+HOT = 1500
+
+
+def hot_keys() -> list[dict[str, Any]]:
+    """A NIK that hundreds of strangers state, and one name and birth date that hundreds bear in one village."""
+    letters = [chr(65 + i) for i in range(26)]
+    strangers = [
+        f"Z{letters[i % 26]}Q{letters[i // 26 % 26]} X{letters[i * 7 % 26]}V{letters[i // 60]}" for i in range(HOT)
+    ]
+    return [
+        record(f"dukcapil:{BORROWED}", "MARTINUS SAGALA", "1951-05-17", **HERE),
+        record("regsosek:owner", "MARTINUS SAGALA", "1951-05-17", **HERE, nik=BORROWED),
+        *(
+            record(f"dtks:stranger{i}", name, f"{1940 + i % 70}-{1 + i % 11:02d}-{1 + i % 16:02d}", nik=BORROWED)
+            for i, name in enumerate(strangers)
+        ),
+        *(record(f"p3ke:many{i}", "SITI AMINAH", "1977-08-09", **HERE, **WOMAN) for i in range(HOT)),
+        record(f"dukcapil:{nik(32, '1977-08-09', 'P')}", "SITI AMINAH", "1977-08-09", **HERE, **WOMAN),
+    ]
 
 
 def nation() -> list[dict[str, Any]]:
     return [
         *crowd(600),
+        *hot_keys(),
         # The head's NIK for all members of a household, one name misspelt.
         record(f"dukcapil:{HEAD}", "RUDI HERMANSYAH", "1975-04-09", **KK),
         record(f"dukcapil:{WIFE}", "NURUL AZIZAH", "1978-11-23", **KK, **WOMAN),
@@ -43,6 +68,11 @@ def nation() -> list[dict[str, Any]]:
         record("dtks:twin_b", "HUSEIN MAULANA", "2012-02-17", **HERE, nik=TWIN_B),
         record("p3ke:twin_a", "HASAN MAULANA", "2012-02-17", **HERE),
         record("regsosek:twin_b", "HUSEIN MAULANA", "2012-02-17", **HERE),
+        # A family whose source has no NIK: the score links the father, and his family card the son, whose name is cut.
+        record(f"dukcapil:{FATHER}", "ABDURRAHMAN WAHID", "1962-06-14", **HERE, no_kk="3201010101990002"),
+        record(f"dukcapil:{SON}", "DERMAWAN SUSANTO", "1994-10-23", **HERE, no_kk="3201010101990002"),
+        record("p3ke:father", "ABDURRAHMAN WAHID", "1962-06-14", **HERE, family_record_id="p3ke/keluarga:y"),
+        record("p3ke:son", "ERMAWA", "1994-10-23", **HERE, family_record_id="p3ke/keluarga:y"),
         # A NIK that was given to another person before: nobody in the registry is this record.
         record(f"dukcapil:{VICTIM}", "YUSRIL MAHENDRA", "1990-06-21", **HERE),
         record("dtks:reuser", "TARMIZI TAHER", "1958-01-30", region_code="1101012001", nik=VICTIM),
@@ -98,6 +128,8 @@ def linked(lab: Lab) -> Linked:
         ("dtks:child", f"dukcapil:{CHILD}"),
         ("p3ke:twin_a", f"dukcapil:{TWIN_A}"),
         ("dtks:twin_b", "regsosek:twin_b", f"dukcapil:{TWIN_B}"),
+        ("p3ke:father", f"dukcapil:{FATHER}"),
+        ("p3ke:son", f"dukcapil:{SON}"),
         ("dtks:mistyped", f"dukcapil:{MOVER}"),
         ("regsosek:ratna", f"dukcapil:{IN_USE}"),
         ("dtks:unregistered", "regsosek:unregistered"),
@@ -139,6 +171,7 @@ def test_every_record_is_one_person_and_says_why(linked: Linked) -> None:
     assert linked.reason("dukcapil:12345") == "REGISTRY"
     assert linked.reason("dtks:kept_apart") == "ONLY_RECORD"
     assert linked.reason("dtks:unregistered") == "SCORE_GROUP"
+    assert linked.reason("p3ke:son") == "SCORE_HOUSEHOLD"
     assert all(len(row[c.PERSON_ID]) == 25 for row in linked.rows.values())
 
 
@@ -146,6 +179,44 @@ def test_what_is_unsure_waits_for_a_person(linked: Linked) -> None:
     queue = {row[c.RECORD_ID_L]: row[c.KIND] for row in linked.job.read(tables.REVIEW_QUEUE).collect()}
     assert queue["p3ke:slamet"] == "AMBIGUOUS"
     assert "dtks:wife" not in queue
+
+
+def test_hot_keys_link_nobody_wrongly(linked: Linked) -> None:
+    assert linked.together("regsosek:owner", f"dukcapil:{BORROWED}")
+    persons = {linked.person(row[c.RECORD_ID]) for row in hot_keys()}
+    assert len(persons) == 2 * HOT + 2, "the owner and his record are one, everybody else is alone"
+
+
+def test_every_link_explains_itself(linked: Linked) -> None:
+    wanted = ("dtks:mistyped", "dtks:head", "dtks:unregistered", "p3ke:slamet", "p3ke:must", f"dukcapil:{IN_USE}")
+    persons = linked.job.spark.createDataFrame([(linked.person(one),) for one in wanted], f"{c.PERSON_ID} string")
+    rows = {
+        row[c.RECORD_ID_L]: row
+        for row in linkage.explain_links(linked.job.lake, persons, linked.job.release_id).collect()
+    }
+    assert rows.keys() == {one for one in linked.rows if linked.person(one) in {linked.person(w) for w in wanted}}
+    by_rule = rows["dtks:head"]
+    assert (by_rule[c.RECORD_ID_R], by_rule[c.STATE]) == (f"dukcapil:{HEAD}", "LINKED")
+    assert by_rule[c.HOLDING_RULES][:2] == ["NIK_NAME_BIRTH", "NIK_BIRTH"]
+    assert by_rule[c.DECISIVE] == [], "two rules hold it: neither is decisive alone"
+    scored = rows["dtks:mistyped"]
+    parts = json.loads(scored[c.AGREEMENT])
+    total = scored[c.PRIOR_WEIGHT] + sum(part["weight"] for part in parts)
+    assert total == pytest.approx(scored[c.MATCH_WEIGHT], abs=0.05)
+    without = {part["comparison"]: scored[c.MATCH_WEIGHT] - part["weight"] for part in parts}
+    assert scored[c.DECISIVE] == sorted(name for name, left in without.items() if left < scored[c.NEEDED_WEIGHT])
+    assert rows["dtks:unregistered"][c.RECORD_ID_R] == "regsosek:unregistered"
+    unsure = rows["p3ke:slamet"]
+    assert (unsure[c.STATE], unsure[c.DECISIVE]) == ("AMBIGUOUS", [])
+    assert unsure[c.MATCH_WEIGHT] == unsure[c.RUNNER_UP_WEIGHT]
+    assert rows[f"dukcapil:{IN_USE}"][c.RECORD_ID_R] is None
+
+
+def test_invariants_are_counted(linked: Linked) -> None:
+    figures = {row[c.METRIC]: row[c.VALUE] for row in linked.job.ledger.drain_metrics()}
+    assert {name: figures[f"{name}_violations"] for name in ("i1", "i2", "i3", "i4", "i5")} == dict.fromkeys(
+        ("i1", "i2", "i3", "i4", "i5"), 0
+    )
 
 
 def test_an_edge_explains_itself(linked: Linked) -> None:
@@ -156,7 +227,7 @@ def test_an_edge_explains_itself(linked: Linked) -> None:
 
 
 def test_next_release_keeps_ids_obeys_labels_and_does_not_hang_on_partitions(lab: Lab, linked: Linked) -> None:
-    lab.spark.conf.set("spark.sql.shuffle.partitions", "7")
+    lab.spark.conf.set("spark.sql.shuffle.partitions", "16")
     try:
         later = lab.run(list(reversed([row for row in nation() if row[c.RECORD_ID] != "p3ke:wife"])), LABELS)
     finally:

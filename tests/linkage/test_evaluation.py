@@ -10,6 +10,8 @@ from pyspark.sql import SparkSession
 from dtsen_spark import columns as c
 from dtsen_spark.linkage import evaluate_linkage
 
+from .conftest import frame, record
+
 # For each record: true person, predicted person (None = missing from membership).
 RECORDS = st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), st.integers(0, 5))), min_size=2, max_size=24)
 
@@ -24,9 +26,7 @@ def _frames(spark: SparkSession, records: list[tuple[int, int | None]]):
         [(one, f"p{p}") for one, (_, p) in zip(ids, records, strict=True) if p is not None],
         f"{c.RECORD_ID} string, {c.PERSON_ID} string",
     )
-    silver = spark.createDataFrame(
-        [(one, "dtks", None) for one in ids], f"{c.RECORD_ID} string, {c.SOURCE} string, {c.NIK} string"
-    )
+    silver = frame(spark, [record(one) for one in ids])
     return membership, truth, silver
 
 
@@ -50,6 +50,14 @@ def test_against_every_pair(spark: SparkSession, records: list[tuple[int, int | 
         ]
         return sum(shares) / len(shares)
 
+    clusters = {p: {t for t, q in zip(true, predicted, strict=True) if q == p} for p in predicted}
+    persons = {t: {p for u, p in zip(true, predicted, strict=True) if u == t} for t in true}
+    assert found["clusters"] == {
+        "persons": len(persons),
+        "exact": sum(len(of) == 1 and clusters[next(iter(of))] == {t} for t, of in persons.items()),
+        "over_split": sum(len(of) > 1 for of in persons.values()),
+        "over_merged": sum(len(of) > 1 for of in clusters.values()),
+    }
     assert found["bcubed"]["precision"] == pytest.approx(bcubed(predicted, true))
     assert found["bcubed"]["recall"] == pytest.approx(bcubed(true, predicted))
 
@@ -62,7 +70,7 @@ def test_permitted_pairs_are_those_of_the_best_partition(spark: SparkSession) ->
         ("dukcapil:2", "dukcapil", "2"),
         ("p3ke:free", "p3ke", None),
     ]
-    silver = spark.createDataFrame(rows, f"{c.RECORD_ID} string, {c.SOURCE} string, {c.NIK} string")
+    silver = frame(spark, [record(one, nik=nik) for one, _, nik in rows])
     truth = spark.createDataFrame(
         [(one, "t") for one, _, _ in rows] + [("dtks:quarantined", "t")],
         f"{c.RECORD_ID} string, true_person_id string",
@@ -75,3 +83,41 @@ def test_permitted_pairs_are_those_of_the_best_partition(spark: SparkSession) ->
     # Best: {1, a, free} and {2}: 3 pairs of the 10 of five records; one of them was found.
     assert found["permitted"] == {"recall": pytest.approx(1 / 3), "ceiling": 0.3, "pairs": 3}
     assert found["records"] == {"counted": 5, "missing": 1, "unknown_to_truth": 0}
+
+
+def test_strata_and_what_cannot_be_separated(spark: SparkSession) -> None:
+    slamet = {"name": "SLAMET", "birth": "1960-07-01"}
+    silver = frame(
+        spark,
+        [
+            record("dukcapil:1", **slamet, no_kk="11"),
+            record("dukcapil:2", **slamet, no_kk="22"),
+            record("dtks:either", **slamet),
+            record("p3ke:of_2", **slamet, no_kk="22"),
+            record("regsosek:of_1", **slamet, nik="1"),
+        ],
+    )
+    truth = spark.createDataFrame(
+        [
+            ("dukcapil:1", "one", ""),
+            ("dukcapil:2", "two", ""),
+            ("dtks:either", "one", "nik_missing, birth_heaped"),
+            ("p3ke:of_2", "two", "nik_missing"),
+            ("regsosek:of_1", "one", None),
+        ],
+        f"{c.RECORD_ID} string, true_person_id string, error_mode string",
+    )
+    membership = spark.createDataFrame(
+        [("dukcapil:1", "p"), ("dukcapil:2", "q"), ("dtks:either", "q"), ("p3ke:of_2", "q"), ("regsosek:of_1", "p")],
+        f"{c.RECORD_ID} string, {c.PERSON_ID} string",
+    )
+    found = evaluate_linkage(membership, truth, silver)
+    # Its card says whose p3ke:of_2 is; dtks:either could be of either, and the two pairs it truly has are lost to all.
+    assert {name: found["bound"][name] for name in ("records", "pairs")} == {"records": 1, "pairs": 2}
+    assert found["bound"]["recall"] == pytest.approx(1 / 2, abs=0.01)
+    strata = found["strata"]
+    assert strata["error: birth_heaped"]["missed_pairs"] == 2
+    assert strata["error: nik_missing"]["records"] == 2
+    assert (strata["no error"]["records"], strata["mononym"]["records"]) == (3, 5)
+    low, value, high = (strata["source: dtks"]["precision"][name] for name in ("low", "value", "high"))
+    assert low == value == 0 < high < 1

@@ -1,0 +1,62 @@
+"""Silver to membership against Splink on DuckDB and against one shuffle of the input, in turns in one run."""
+
+from pathlib import Path
+
+from pyspark.sql import functions as F
+from rich.console import Console
+
+from dtsen_spark import columns as c
+from dtsen_spark import linkage, pipeline, session, tables
+from dtsen_spark.bench.nation import nation
+from dtsen_spark.bench.ratios import Bound, Candidate, Verdict, compare, judge, print_comparison
+from dtsen_spark.config import Config
+from dtsen_spark.lake import Lake
+from dtsen_spark.linkage import yardstick
+
+_OURS = "silver to membership"
+_SPLINK = "Splink on DuckDB"
+_FLOOR = "one shuffle of the input"
+_BOUNDS = (Bound(_OURS, _SPLINK, gate=1.5, goal=1.0), Bound(_OURS, _FLOOR, gate=10.0, goal=6.0))
+
+
+def measure(out: Console, config: Config, root: Path, persons: int, rounds: int) -> list[Verdict]:
+    """Link one nation with ours and with Splink, both with a model trained beforehand, and shuffle it once.
+
+    The bounds are set for 3 million persons; at small sizes Spark's planning, which does not grow, is most of ours.
+
+    Args:
+        out: Where the figures go.
+        config: The configuration.
+        root: The workspace.
+        persons: Persons of the nation.
+        rounds: Timed rounds of each candidate.
+
+    Returns:
+        The verdicts.
+    """
+    landing = nation(config, root, persons) / "landing"
+    store = Lake(session.start(config, "dtsen bench linkage"), root / f"lake-linkage-{persons}")
+    request = pipeline.RunRequest(landing, store.root, config.generate.quarter, last="harmonise")
+    pipeline.run(request, config, lambda _: None)
+    job = pipeline.job_of_build(store, config)
+    records = root / f"records-{persons}"
+    yardstick.export_records(job.read(tables.PERSON_RECORD), records)
+    settings = yardstick.train_plainly(records)
+    linkage.train(job)
+
+    def floor() -> None:
+        silver = job.read(tables.PERSON_RECORD).select(c.RECORD_ID, c.SOURCE, *yardstick.COMPARED)
+        silver.repartition(F.col(c.NIK)).write.mode("overwrite").parquet(str(root / "floor"))
+
+    def plainly() -> None:
+        yardstick.link_plainly(records, settings, root / "clusters.parquet")
+
+    candidates = (
+        Candidate(_OURS, lambda: linkage.run(job)),
+        Candidate(_SPLINK, plainly),
+        Candidate(_FLOOR, floor),
+    )
+    timings = compare(candidates, rounds)
+    verdicts = judge(timings, _BOUNDS)
+    print_comparison(out, f"Linkage of {persons:,} persons", timings, verdicts)
+    return verdicts

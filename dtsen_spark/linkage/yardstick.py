@@ -1,0 +1,126 @@
+"""Splink itself, on DuckDB, on the same records: what our linkage is timed against, never part of a release.
+
+All records go to Splink, as its documentation shows it: six comparisons, four blocking rules, connected components.
+Like ours, its model is trained beforehand.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import splink.comparison_library as cl
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+
+from dtsen_spark import columns as c
+from dtsen_spark.linkage.collapse import prepared
+
+_KEY: Final = "record_number"
+_BIRTH: Final = "birth"
+_DISTRICT: Final = "district"
+# What is compared, as silver has it; the floor moves the same columns.
+COMPARED: Final = (
+    c.NIK,
+    c.NAME_SORTED,
+    c.NAME_PHONETIC,
+    c.MOTHER_NAME_NORM,
+    c.SEX,
+    c.BIRTH_YEAR,
+    c.BIRTH_MONTH,
+    c.BIRTH_DAY,
+    c.REGION_CODE,
+)
+_THRESHOLD: Final = 0.99
+_RANDOM_PAIRS: Final = 1_000_000
+_RECALL_OF_NIK: Final = 0.8  # share of true pairs that an equal NIK finds; only sets the prior
+
+
+def export_records(silver: DataFrame, folder: Path) -> None:
+    """Write what Splink compares, once: one Parquet row for each person record.
+
+    Args:
+        silver: ``silver/person_record``.
+        folder: Where it goes.
+    """
+    parts = [F.col(name) for name in (c.BIRTH_YEAR, c.BIRTH_MONTH, c.BIRTH_DAY)]
+    known = parts[0].isNotNull() & parts[1].isNotNull() & parts[2].isNotNull()
+    day = F.format_string("%04d%02d%02d", *parts)
+    prepared(silver).select(
+        F.xxhash64(c.RECORD_ID).alias(_KEY),
+        c.NIK,
+        c.NAME_SORTED,
+        c.NAME_PHONETIC,
+        c.MOTHER_NAME_NORM,
+        c.SEX,
+        F.when(known, day).alias(_BIRTH),
+        F.left(F.col(c.REGION_CODE), F.lit(6)).alias(_DISTRICT),
+    ).write.mode("overwrite").parquet(str(folder))
+
+
+def train_plainly(records: Path) -> dict[str, Any]:
+    """Train Splink on exported records.
+
+    Args:
+        records: Folder of ``export_records``.
+
+    Returns:
+        Splink's trained settings.
+    """
+    settings = SettingsCreator(
+        link_type="dedupe_only",
+        unique_id_column_name=_KEY,
+        blocking_rules_to_generate_predictions=_rules(),
+        comparisons=[
+            cl.JaroWinklerAtThresholds(c.NAME_SORTED, [0.95, 0.88]).configure(term_frequency_adjustments=True),
+            cl.LevenshteinAtThresholds(_BIRTH, 1),
+            cl.ExactMatch(c.SEX),
+            cl.JaroWinklerAtThresholds(c.MOTHER_NAME_NORM, [0.9]),
+            cl.ExactMatch(_DISTRICT),
+            cl.LevenshteinAtThresholds(c.NIK, 1),
+        ],
+    )
+    linker = _linker(records, settings)
+    linker.training.estimate_probability_two_random_records_match([block_on(c.NIK)], recall=_RECALL_OF_NIK)
+    linker.training.estimate_u_using_random_sampling(max_pairs=_RANDOM_PAIRS, seed=1)
+    linker.training.estimate_parameters_using_expectation_maximisation(block_on(c.NIK))
+    linker.training.estimate_parameters_using_expectation_maximisation(block_on(_BIRTH, c.SEX))
+    trained: dict[str, Any] = linker.misc.save_model_to_json()
+    return trained
+
+
+def link_plainly(records: Path, settings: dict[str, Any], out: Path) -> int:
+    """Predict and cluster with Splink on DuckDB.
+
+    Args:
+        records: Folder of ``export_records``.
+        settings: ``train_plainly``.
+        out: Parquet file for the clusters.
+
+    Returns:
+        Rows of the clusters: every record has one.
+    """
+    linker = _linker(records, settings)
+    pairs = linker.inference.predict(threshold_match_probability=_THRESHOLD)
+    clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(pairs, _THRESHOLD)
+    relation: duckdb.DuckDBPyRelation = clusters.as_duckdbpyrelation()
+    relation.to_parquet(str(out))
+    return len(relation)
+
+
+def _rules() -> list[Any]:
+    return [
+        block_on(c.NIK),
+        block_on(_BIRTH, c.NAME_PHONETIC),
+        block_on(c.NAME_SORTED, _DISTRICT),
+        block_on(_BIRTH, c.SEX, _DISTRICT),
+    ]
+
+
+def _linker(records: Path, settings: SettingsCreator | dict[str, Any]) -> Linker:
+    logging.getLogger("splink").setLevel(logging.ERROR)
+    connection = duckdb.connect()
+    api = DuckDBAPI(connection=connection)
+    table = connection.read_parquet(f"{records}/*.parquet")
+    return Linker([api.register(table, dataset_display_name="records")], settings)
