@@ -70,7 +70,8 @@ class LinkageConfig(_Section):
     """How person records become persons."""
 
     model: str = Field(description="Registered linkage model to use: a version, or 'latest'.")
-    match_weight: float = Field(description="Least match weight of a link, bits.")
+    match_weight: float = Field(description="Least match weight of a link to a registry row, bits.")
+    peer_weight: float = Field(description="Least match weight of a link between records outside the registry, bits.")
     household_weight: float = Field(
         description="Least match weight of a link inside the household that housemates were linked to, bits."
     )

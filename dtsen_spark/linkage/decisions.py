@@ -87,7 +87,7 @@ def decide(job: Job, prepared: Prepared, model: LinkageModel, scratch: Scratch) 
     used = _used_pairs(via, mutual, links)
     # 1 : 1, a pair is scored once.
     shown = scratch.keep("peer_edges", used.join(scored, [w.LEFT, w.RIGHT]))
-    return Decisions(links, decided, shown.withColumn(c.NEEDED_WEIGHT, F.lit(limits.match_weight)), scored)
+    return Decisions(links, decided, shown.withColumn(c.NEEDED_WEIGHT, F.lit(limits.peer_weight)), scored)
 
 
 def _household_pass(

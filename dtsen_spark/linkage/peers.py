@@ -33,7 +33,7 @@ def peers(scored: DataFrame, nodes: Nodes, decided: DataFrame, config: LinkageCo
         Two rows for each pair of different units: ``node`` with its state, ``peer`` with its source and anchor
         (null where it has none), ``match_weight``.
     """
-    strong = scored.where((F.col(w.RIGHT) < 0) & (F.col(c.MATCH_WEIGHT) >= config.match_weight))
+    strong = scored.where((F.col(w.RIGHT) < 0) & (F.col(c.MATCH_WEIGHT) >= config.peer_weight))
     both = strong.select(F.col(w.LEFT).alias(w.NODE), F.col(w.RIGHT).alias(w.PEER), c.MATCH_WEIGHT).unionByName(
         strong.select(F.col(w.RIGHT).alias(w.NODE), F.col(w.LEFT).alias(w.PEER), c.MATCH_WEIGHT)
     )
