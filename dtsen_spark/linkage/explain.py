@@ -85,9 +85,7 @@ def explain_links(store: Lake, persons: DataFrame, release: str) -> DataFrame:
         agreed.alias(c.AGREEMENT),
         rules.alias(c.HOLDING_RULES),
         F.when(by_rule & (F.size(rules) == 1), rules)
-        .when(
-            scored & (F.col(c.STATE) == State.LINKED), F.array_sort(F.transform(needful, lambda part: part.comparison))
-        )
+        .when(scored & (F.col(c.STATE) == State.LINKED), needful)
         .otherwise(F.array().cast("array<string>"))
         .alias(c.DECISIVE),
         F.lit(model.version).alias(c.MODEL_VERSION),
