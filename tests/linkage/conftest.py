@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import config, linkage, tables
+from dtsen_spark.contract import local_frame
 from dtsen_spark.job import Job, Period
 from dtsen_spark.lake import Lake
 from dtsen_spark.ledger import Ledger
@@ -119,7 +120,7 @@ class Linked:
 
 def frame(spark: SparkSession, rows: Iterable[dict[str, Any]]) -> DataFrame:
     schema = tables.PERSON_RECORD.schema
-    return spark.createDataFrame([tuple(row[name] for name in schema.names) for row in rows], schema)
+    return local_frame(spark, (tuple(row[name] for name in schema.names) for row in rows), schema)
 
 
 class Lab:
@@ -149,7 +150,7 @@ class Lab:
         )
         job.write(tables.PERSON_RECORD, frame(self.spark, rows))
         label_rows = [(left, right, label, "somebody", None) for left, right, label in labels]
-        job.write(tables.LABEL_PAIR, self.spark.createDataFrame(label_rows, tables.LABEL_PAIR.schema))
+        job.write(tables.LABEL_PAIR, local_frame(self.spark, label_rows, tables.LABEL_PAIR.schema))
         linkage.run(job)
         for table in (tables.MEMBERSHIP, tables.CROSSWALK):
             self.versions[table.path] = self.lake.write(table, job.read(table)).version
