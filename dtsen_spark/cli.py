@@ -468,8 +468,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     # PySpark would log the text of a failed query, and with it whatever values stand in it.
     logging.getLogger("SQLQueryContextLogger").disabled = True
-    # Splink reports each step of its own; a stage has one progress line.
-    logging.getLogger("splink").setLevel(logging.ERROR)
     try:
         app(args=list(argv) if argv is not None else None)
     except SystemExit as end:

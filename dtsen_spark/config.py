@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dtsen_spark.errors import ConfigError
 
 Place = Literal["local", "standalone", "cluster"]
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Section(BaseModel):
@@ -181,15 +182,48 @@ def place_of(master: str | None) -> Place:
     return "standalone" if master.startswith("spark://") else "cluster"
 
 
-def _read_layer(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, *, missing: str = "no such file") -> Any:
+    """Read a file that policy people edit.
+
+    Args:
+        path: YAML file.
+        missing: What to say where it is not there.
+
+    Raises:
+        ConfigError: It is not there, cannot be read, or is not YAML.
+    """
     try:
-        layer = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        message = f"{path}: no such configuration file"
+        message = f"{path}: {missing}"
         raise ConfigError(message) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        message = f"{path}: cannot be read as YAML ({type(error).__name__}); nothing was started"
+        message = f"{path}: cannot be read as YAML ({type(error).__name__})"
         raise ConfigError(message) from error
+
+
+def validated(path: Path, model: type[_Model], content: Any, what: str) -> _Model:
+    """Give the content of a file its type.
+
+    Args:
+        path: The file, for the message.
+        model: Its type.
+        content: What was read.
+        what: What the file holds, for the message.
+
+    Raises:
+        ConfigError: A key is unknown or a value wrong; the message lists every fault.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        message = f"{path}: wrong {what} ({len(faults)}): {'; '.join(faults)}"
+        raise ConfigError(message) from None
+
+
+def _read_layer(path: Path) -> dict[str, Any]:
+    layer = read_yaml(path, missing="no such configuration file")
     if layer is None:
         return {}
     if not isinstance(layer, dict):

@@ -6,17 +6,15 @@ on the driver; no row's own value ever stands in one.
 
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark.config import conf_dir
+from dtsen_spark.config import conf_dir, read_yaml, validated
 from dtsen_spark.contract import local_frame
-from dtsen_spark.errors import ConfigError
 from dtsen_spark.job import Period
 from dtsen_spark.lake import Lake
 from dtsen_spark.programs import program_at
@@ -78,16 +76,7 @@ def templates(path: Path | None = None) -> Templates:
         ConfigError: The file is missing or wrong.
     """
     path = path or conf_dir() / "programs" / "notices" / "id.yaml"
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Templates.model_validate(content)
-    except (OSError, yaml.YAMLError) as error:
-        message = f"{path}: cannot be read as YAML ({type(error).__name__})"
-        raise ConfigError(message) from error
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        message = f"{path}: wrong texts: {faults}"
-        raise ConfigError(message) from None
+    return validated(path, Templates, read_yaml(path), "texts")
 
 
 def notices(lake: Lake, program: str, since: str, until: str) -> DataFrame:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-import yaml
-
-from dtsen_spark.config import conf_dir
+from dtsen_spark.config import conf_dir, read_yaml
 from dtsen_spark.errors import ConfigError
 
 INDONESIAN: Final = "id"
@@ -19,11 +17,7 @@ LEFT_OUT: Final = "—"
 @cache
 def _texts(name: str) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
     path = conf_dir() / "bi" / f"{name}.yaml"
-    try:
-        texts: Mapping[str, Mapping[str, Mapping[str, str]]] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        message = f"{path}: cannot be read as YAML ({type(error).__name__})"
-        raise ConfigError(message) from None
+    texts: Mapping[str, Mapping[str, Mapping[str, str]]] = read_yaml(path)
     missing = sorted(
         f"{part}.{key}"
         for part, entries in texts.items()

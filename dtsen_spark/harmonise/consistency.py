@@ -9,14 +9,13 @@ from enum import StrEnum
 from functools import cache, reduce
 from typing import Final, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark.config import conf_dir
+from dtsen_spark.config import conf_dir, read_yaml, validated
 from dtsen_spark.errors import ConfigError
 
 INCONSISTENT: Final = "inconsistent"
@@ -65,15 +64,7 @@ def rules() -> tuple[Rule, ...]:
         ConfigError: The file is missing, not YAML, or a rule is wrong or stands twice.
     """
     path = conf_dir() / "quality" / "consistency.yaml"
-    try:
-        found = _Rules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).rules
-    except (OSError, yaml.YAMLError) as error:
-        message = f"{path}: cannot be read as YAML ({type(error).__name__})"
-        raise ConfigError(message) from None
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        message = f"{path}: wrong rules ({len(faults)}): {'; '.join(faults)}"
-        raise ConfigError(message) from None
+    found = validated(path, _Rules, read_yaml(path), "rules").rules
     names = [rule.name for rule in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         message = f"{path}: rules stand twice: {', '.join(twice)}"

@@ -1,6 +1,5 @@
 """Pairs to weights, by Splink: the only module that speaks to it."""
 
-import logging
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -15,9 +14,6 @@ from dtsen_spark.linkage import working as w
 from dtsen_spark.linkage.comparisons import COMPARISONS
 from dtsen_spark.linkage.levels import GAMMA, WEIGHT_DIGITS
 from dtsen_spark.linkage.model import LinkageModel, splink_settings
-
-# Splink reports times and caches through its own loggers; ours says what a stage does.
-logging.getLogger("splink").setLevel(logging.WARNING)
 
 
 def similarity_functions(spark: SparkSession) -> None:
@@ -71,7 +67,9 @@ def score(nodes: DataFrame, pairs: DataFrame, model: LinkageModel) -> DataFrame:
     api = open_api(spark_session=nodes.sparkSession, register_udfs_automatically=False)
     # Views of one session must differ in name, and an earlier prediction may still be read.
     token = uuid4().hex
-    linker = Linker([api.register(nodes, dataset_display_name=f"nodes_{token}")], splink_settings(model, w.NODE))
+    linker = Linker(
+        [api.register(nodes, dataset_display_name=f"nodes_{token}")], splink_settings(model, w.NODE), log_level=None
+    )
     blocked = api.register(pairs, dataset_display_name=f"pairs_{token}")
     linker.table_management.register_blocked_pairs_for_predict(blocked)
     scored: DataFrame = linker.inference.predict(warning_mode="never").as_spark_dataframe()

@@ -4,7 +4,6 @@ All records go to Splink, as its documentation shows it: six comparisons, four b
 Like ours, its model is trained beforehand.
 """
 
-import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,8 +118,7 @@ def _rules() -> list[Any]:
 
 
 def _linker(records: Path, settings: SettingsCreator | dict[str, Any]) -> Linker:
-    logging.getLogger("splink").setLevel(logging.ERROR)
     connection = duckdb.connect()
     api = DuckDBAPI(connection=connection)
     table = connection.read_parquet(f"{records}/*.parquet")
-    return Linker([api.register(table, dataset_display_name="records")], settings)
+    return Linker([api.register(table, dataset_display_name="records")], settings, log_level=None)

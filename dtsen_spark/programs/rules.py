@@ -10,17 +10,16 @@ from datetime import date
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, IntegerType, StringType
 
 from dtsen_spark import codes, tables
 from dtsen_spark import columns as c
-from dtsen_spark.config import conf_dir
+from dtsen_spark.config import conf_dir, read_yaml, validated
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import ConfigError
 from dtsen_spark.job import Period
@@ -312,20 +311,9 @@ def parse(path: Path) -> Program:
     Raises:
         ConfigError: The file is missing or not YAML, or breaks a rule; the message lists every fault.
     """
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        program = Program.model_validate(content)
-    except FileNotFoundError:
-        found = ", ".join(sorted(other.stem for other in path.parent.glob("*.yaml"))) or "none"
-        message = f"{path}: no rules for program '{path.stem}' (programs.enabled); there are: {found}"
-        raise ConfigError(message) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        message = f"{path}: cannot be read as YAML ({type(error).__name__})"
-        raise ConfigError(message) from error
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        message = f"{path}: wrong rules ({len(faults)}): {'; '.join(faults)}"
-        raise ConfigError(message) from None
+    found = ", ".join(sorted(other.stem for other in path.parent.glob("*.yaml"))) or "none"
+    missing = f"no rules for program '{path.stem}' (programs.enabled); there are: {found}"
+    program = validated(path, Program, read_yaml(path, missing=missing), "rules")
     if program.program != path.stem:
         message = f"{path}: program: {program.program} is not the file's name"
         raise ConfigError(message)
@@ -388,31 +376,21 @@ def changed_rules(path: Path, period: Period) -> tuple[ProgramRules, ...]:
     Raises:
         ConfigError: The file cannot be read, names an unknown program, or what it says is no rule.
     """
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        message = f"--rules {path}: cannot be read as YAML ({type(error).__name__})"
-        raise ConfigError(message) from error
+    content = read_yaml(path)
     if not isinstance(content, dict) or not content or not all(isinstance(one, dict) for one in content.values()):
         message = f"--rules {path}: must hold programs with changed fields, such as 'pkh: {{deciles: [1, 2]}}'"
         raise ConfigError(message)
     changed = []
     for name, fields in content.items():
         known = program_at(str(name), period)
-        try:
-            # Validated as a whole program: a change can break a rule that spans fields.
-            program = Program.model_validate(
-                {
-                    "program": known.program,
-                    "says": "simulated",
-                    "title": known.title,
-                    "unit": known.unit,
-                    "versions": [{**known.rules.model_dump(), **fields}],
-                }
-            )
-        except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, fault['loc'][2:]))}: {fault['msg']}" for fault in error.errors())
-            message = f"--rules {path}: {name}: {faults}"
-            raise ConfigError(message) from None
+        # Validated as a whole program: a change can break a rule that spans fields.
+        whole = {
+            "program": known.program,
+            "says": "simulated",
+            "title": known.title,
+            "unit": known.unit,
+            "versions": [{**known.rules.model_dump(), **fields}],
+        }
+        program = validated(path, Program, whole, f"rules of {name}")
         changed.append(known.model_copy(update={"rules": program.versions[0]}))
     return tuple(changed)

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dtsen_spark.config import conf_dir
-from dtsen_spark.errors import ConfigError
+from dtsen_spark.config import conf_dir, read_yaml, validated
 
 Severity = Literal["critical", "warning"]
 
@@ -109,15 +107,4 @@ def load_suite(name: str) -> Suite:
         ConfigError: There is no such suite, it is not YAML, or a key or value is wrong; the message lists every fault.
     """
     path: Path = conf_dir() / "quality" / f"{name}.yaml"
-    try:
-        return Suite.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        message = f"{path}: no such suite (quality.suite)"
-        raise ConfigError(message) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        message = f"{path}: cannot be read as YAML ({type(error).__name__})"
-        raise ConfigError(message) from error
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        message = f"{path}: wrong suite ({len(faults)}): {'; '.join(faults)}"
-        raise ConfigError(message) from None
+    return validated(path, Suite, read_yaml(path, missing="no such suite (quality.suite)"), "suite")

@@ -4,9 +4,9 @@ import csv
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
+from dtsen_spark import config
 from dtsen_spark.config import conf_dir
 
 
@@ -107,7 +107,7 @@ class Nation(_Part):
 
 def read_yaml(name: str) -> dict[str, Any]:
     """Return a YAML file of ``conf/synthetic``."""
-    loaded: dict[str, Any] = yaml.safe_load((conf_dir() / "synthetic" / name).read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = config.read_yaml(conf_dir() / "synthetic" / name)
     return loaded
 
 

@@ -3,10 +3,9 @@
 from datetime import date
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from dtsen_spark.config import conf_dir
+from dtsen_spark.config import conf_dir, read_yaml, validated
 from dtsen_spark.errors import UsageError
 
 
@@ -145,16 +144,7 @@ def load_profile(name: str) -> Profile:
         message = f"--profile {name}: no such error profile; there are {', '.join(known)} (in {folder})"
         raise UsageError(message)
     path = folder / f"{name}.yaml"
-    try:
-        return Profile.model_validate({"name": name, **yaml.safe_load(path.read_text(encoding="utf-8"))})
-    except (ValidationError, yaml.YAMLError, TypeError) as error:
-        faults = (
-            "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-            if isinstance(error, ValidationError)
-            else "not YAML"
-        )
-        message = f"{path}: wrong profile ({faults})"
-        raise UsageError(message) from None
+    return validated(path, Profile, {"name": name, **(read_yaml(path) or {})}, "profile")
 
 
 def first_day(quarter: str) -> date:
