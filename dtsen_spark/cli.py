@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from dtsen_spark import (
     quality,
     replay,
     report,
+    rights,
     session,
     simulation,
     summary,
@@ -63,6 +65,7 @@ SetOption = Annotated[
 MasterOption = Annotated[
     str | None, typer.Option("--master", envvar="DTSEN_MASTER", help="Spark master, such as spark://127.0.0.1:7077.")
 ]
+NikOption = Annotated[str, typer.Option("--nik", help="- : read the NIK from standard input.")]
 LanguageOption = Annotated[str, typer.Option("--lang", help="id or en.")]
 PurposeOption = Annotated[str, typer.Option("--purpose", help="What the look is for; kept in ops/access_log.")]
 WhoOption = Annotated[str | None, typer.Option("--who", help="Who looks; default: the user of the system.")]
@@ -431,6 +434,67 @@ def explain_one(
         number = _standard_input(nik)
         found = explain.of_person(_open(lake, settings, "explain"), settings, number, look)
     out.print(explain.render(found, reader, form, language), markup=False)
+
+
+@app.command("erase")
+def erase_one(
+    lake: LakeOption,
+    nik: NikOption,
+    purpose: PurposeOption = "erasure request",
+    who: WhoOption = None,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+    master: MasterOption = None,
+) -> None:
+    """Erase a person's identifying data from every layer, prove it by a scan, keep a tombstone."""
+    settings = _load(config, setting, master)
+    number = _standard_input(nik)
+    with lakes.hold(lake):
+        done = rights.erase(_open(lake, settings, "erase"), settings, number, purpose=purpose, actor=who)
+    for trace in done.removed:
+        out.print(f"{trace.path}: {trace.own} rows erased, {trace.mentions} mentions emptied", markup=False)
+    out.print(f"tombstone {done.subject}; hash of what left {done.content_hash}", markup=False)
+    out.print(f"{done.files_scanned:,} files searched: no trace")
+
+
+@app.command("access-report")
+def report_access(
+    lake: LakeOption,
+    nik: NikOption,
+    purpose: PurposeOption = "access request",
+    who: WhoOption = None,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+    master: MasterOption = None,
+) -> None:
+    """Print, for a person, everything that is held, in which tables, and who looked, as JSON."""
+    settings = _load(config, setting, master)
+    number = _standard_input(nik)
+    held = rights.access_report(_open(lake, settings, "access-report"), settings, number, purpose=purpose, actor=who)
+    out.print(json.dumps(held, indent=2, sort_keys=True, default=str, ensure_ascii=False), markup=False)
+
+
+@app.command("breach")
+def list_breach(
+    lake: LakeOption,
+    table: Annotated[str, typer.Option("--table", help="Table that leaked, such as master/person.")],
+    since: Annotated[datetime, typer.Option("--from", help="Begin of the window, UTC.")],
+    until: Annotated[datetime, typer.Option("--to", help="End of the window, UTC.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="New folder for the list of persons; only you may read it.")],
+    config: ConfigOption = None,
+    setting: SetOption = None,
+    master: MasterOption = None,
+) -> None:
+    """List who was affected where a table leaked in a window of time."""
+    settings = _load(config, setting, master)
+    window = (since.replace(tzinfo=UTC), until.replace(tzinfo=UTC))
+    found = rights.affected(_open(lake, settings, "breach"), table, *window, out_dir)
+    out.print(
+        f"{found.table}: {found.persons:,} persons in {len(found.versions)} versions; list: {found.folder}",
+        markup=False,
+    )
+    for privacy_class, names in sorted(found.exposed.items()):
+        out.print(f"  {privacy_class}: {', '.join(names)}", markup=False)
 
 
 @app.command("serve")

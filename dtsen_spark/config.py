@@ -131,6 +131,23 @@ class ReleaseConfig(_Section):
     )
 
 
+class RoleConfig(_Section):
+    """What a role of the SQL server may see."""
+
+    tables: tuple[str, ...] = Field(description="Published tables, as patterns such as stats/*.")
+    classes: tuple[Literal["identifying", "specific", "ordinary", "public"], ...] = Field(
+        description="Privacy classes whose columns are filled; those of others are null."
+    )
+    region: str = Field(pattern=r"^\d*$", description="Region code whose rows it sees; empty = the nation.")
+
+
+class ServeConfig(_Section):
+    """The SQL server."""
+
+    os_user: str = Field(description="User of the system that a role's server runs as; empty = that of the command.")
+    roles: dict[str, RoleConfig] = Field(description="Roles by name.")
+
+
 class Config(_Section):
     """The whole configuration of a command."""
 
@@ -145,6 +162,7 @@ class Config(_Section):
     programs: ProgramsConfig
     quality: QualityConfig
     release: ReleaseConfig
+    serve: ServeConfig
 
     def fingerprint(self, *sections: str) -> str:
         """Return the SHA-256 of some sections: what a stage's result depends on.

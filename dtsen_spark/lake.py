@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ from dtsen_spark.errors import ContractError, LakeError, LakeLockedError
 
 _BUILD: Final = "build"
 _LOCK_FILE: Final = ".lock"
+_NEW: Final = ".new"
+_OLD: Final = ".old"
 
 
 @dataclass(frozen=True)
@@ -303,6 +306,82 @@ class Lake:
             file.unlink()
             file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
         return len(there)
+
+    def folders(self) -> list[Path]:
+        """Return the folder of every Delta table: published, operational, and of each build."""
+        patterns = ("*/*/_delta_log", f"{_BUILD}/*/*/*/_delta_log")
+        folders = {found.parent for pattern in patterns for found in self.root.glob(pattern)}
+        return sorted(folder for folder in folders if folder.suffix not in {_NEW, _OLD})
+
+    def read_folder(self, folder: Path) -> DataFrame:
+        """Read whatever table stands in a folder, for what concerns every table alike, such as erasure."""
+        return self.spark.read.format("delta").load(str(folder))
+
+    def remake(self, folder: Path, df: DataFrame, table: TableContract | None) -> Written | None:
+        """Replace a table by a new one of other rows: neither old files nor its history stay.
+
+        Delta's log keeps the extremes of columns, and its old files deleted rows; only another table has neither.
+
+        Args:
+            folder: The table.
+            df: Its rows, read from it; they are written beside it before it goes.
+            table: Its contract, where the rows are to be counted.
+
+        Returns:
+            What was written, where there is a contract.
+        """
+        beside, gone = folder.with_name(folder.name + _NEW), folder.with_name(folder.name + _OLD)
+        for leftover in (beside, gone):
+            shutil.rmtree(leftover, ignore_errors=True)
+        partitions = deltalake.DeltaTable(str(folder)).metadata().partition_columns
+        observation = Observation()
+        rows = self._observed(table, table.conform(df), observation) if table else df
+        rows.write.format("delta").partitionBy(*partitions).save(str(beside))
+        written = self._written(table, beside, observation.get) if table else None
+        folder.rename(gone)
+        beside.rename(folder)
+        shutil.rmtree(gone)
+        # Delta keeps the log of a path in memory: it would go on with that of the table that is gone.
+        self._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+        return written
+
+    def finish_remakes(self) -> None:
+        """Put back the tables of a ``remake`` that died between its two renamings, and delete what it left."""
+        # Tables stand two levels below the root or below a build: no deeper folder is looked into.
+        for gone in self._named(_OLD):
+            folder = gone.with_name(gone.name.removesuffix(_OLD))
+            if folder.exists():
+                shutil.rmtree(gone)
+            else:
+                gone.rename(folder)
+        for beside in self._named(_NEW):
+            shutil.rmtree(beside)
+
+    def _named(self, ending: str) -> list[Path]:
+        return [*self.root.glob(f"*/*{ending}"), *self.root.glob(f"{_BUILD}/*/*/*{ending}")]
+
+    @property
+    def _jvm(self) -> Any:
+        return self.spark.sparkContext._jvm
+
+    def versions_between(self, table: TableContract, since: datetime, until: datetime) -> list[int]:
+        """Return the versions of a table that were its newest at some moment of a window, oldest first.
+
+        Args:
+            table: The contract.
+            since: Begin of the window, with a time zone.
+            until: End of the window, with a time zone.
+        """
+        commits = sorted(
+            (int(one["version"]), datetime.fromtimestamp(one["timestamp"] / 1000, UTC))
+            for one in deltalake.DeltaTable(str(self.path(table))).history()
+        )
+        ends = [*(moment for _, moment in commits[1:]), None]
+        return [
+            version
+            for (version, begin), end in zip(commits, ends, strict=True)
+            if begin <= until and (end is None or end >= since)
+        ]
 
     def _observed(self, table: TableContract, df: DataFrame, observation: Observation) -> DataFrame:
         counted = [F.count_if(F.col(f.name).isNull()).alias(f"null_{f.name}") for f in table.fields if f.required]

@@ -18,8 +18,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, StringType, StructField, StructType
 
 from dtsen_spark import columns as c
-from dtsen_spark.contract import local_frame
-from dtsen_spark.errors import ConfigError, UsageError
+from dtsen_spark.contract import TableContract, local_frame
+from dtsen_spark.errors import ConfigError, ContractError, UsageError
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +29,8 @@ _INNER: Final = "_id_key_inner"
 _OUTER: Final = "_id_key_outer"
 _ID_HEX_DIGITS: Final = 24  # 96 bits: among 3e8 persons the chance of one collision is below 1e-12
 _NIK: Final = re.compile(r"\d{16}")
+# An id behind which one person or family stands: opaque, and personal all the same (UU 27/2022 art. 1).
+_SUBJECT_IDS: Final = frozenset({c.PERSON_ID, c.OTHER_PERSON_ID, c.HEAD_PERSON_ID, c.FAMILY_ID})
 ID_KEY_VARIABLE: Final = "DTSEN_ID_KEY"
 
 
@@ -163,3 +165,23 @@ def access_row(
         c.SUBJECT: subject,
         c.DETAIL: detail,
     }
+
+
+def require_no_person(table: TableContract) -> None:
+    """Raise where a table that leaves the register could name a person: for statistics, before they are written.
+
+    Args:
+        table: The contract.
+
+    Raises:
+        ContractError: It has an identifying column, or the id of a person or family; the message names them.
+    """
+    personal = [
+        field.name
+        for field in table.fields
+        if field.column.privacy is c.Privacy.IDENTIFYING or field.name in _SUBJECT_IDS
+    ]
+    if personal or table.text_columns:
+        names = ", ".join([*personal, *table.text_columns])
+        message = f"{table.path}: {names} may not leave the register: only statistics without a person may"
+        raise ContractError(message)

@@ -1017,6 +1017,13 @@ ACCESS_LOG: Final = TableContract(
     key=(c.RECORDED_AT, c.ACTOR, c.SUBJECT),
     fields=fields(c.RECORDED_AT, c.ACTOR, c.ROLE, c.PURPOSE, c.SUBJECT, c.DETAIL),
 )
+TOMBSTONE: Final = TableContract(
+    layer="ops",
+    name="tombstone",
+    one_row_is="erased person, by keyed hash: nothing else of the person stays",
+    key=(c.SUBJECT,),
+    fields=fields(c.SUBJECT, c.CONTENT_HASH, c.ROWS, c.DETAIL, c.PURPOSE, c.RECORDED_AT, required=(c.SUBJECT,)),
+)
 
 TABLES: Final[tuple[TableContract, ...]] = (
     PERSON_RECORD,
@@ -1051,4 +1058,5 @@ TABLES: Final[tuple[TableContract, ...]] = (
     BATCH,
     LEAVER_DECISION,
     ACCESS_LOG,
+    TOMBSTONE,
 )

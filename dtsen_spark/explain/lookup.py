@@ -55,14 +55,13 @@ class _Release:
         self.release_id = release_id
         self.versions = registry.published_versions()
 
-    def rows(self, table: TableContract, name: str, values: Iterable[str], key: str | None = None) -> list[Row]:
+    def rows(self, table: TableContract, name: str, values: Iterable[str]) -> list[Row]:
         """Rows of a table whose column ``name`` is one of a few values; none where the table is not kept."""
         df = self._frame(table)
         wanted = sorted(set(values))
         if df is None or not wanted:
             return []
-        keys = privacy.looked_up(self.store.spark, key or name, wanted)
-        found = df.join(keys, F.col(name) == keys[key], "left_semi") if key else df.join(keys, name, "left_semi")
+        found = df.join(privacy.looked_up(self.store.spark, name, wanted), name, "left_semi")
         return [row.asDict(recursive=True) for row in found.collect()]  # a person's or a family's rows
 
     def _frame(self, table: TableContract) -> DataFrame | None:

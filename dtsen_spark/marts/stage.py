@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from dtsen_spark import columns as c
-from dtsen_spark import lake, regions, tables
+from dtsen_spark import lake, privacy, regions, tables
 from dtsen_spark.contract import TableContract, local_frame
 from dtsen_spark.job import Job
 from dtsen_spark.marts import cells, counting, figures
@@ -130,6 +130,7 @@ def _published(job: Job, table: TableContract) -> list[Row]:
 
 
 def _write(job: Job, table: TableContract, rows: list[Row]) -> None:
+    privacy.require_no_person(table)
     ordered = [tuple(row.get(name) for name in table.columns) for row in rows]
     job.write(table, local_frame(job.spark, ordered, table.schema).coalesce(1))
 

@@ -7,6 +7,7 @@ BUILDING, AUDITED or REJECTED, APPROVED (one event a signature), PUBLISHED, and 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -151,7 +152,9 @@ class Registry:
         chain: list[str] = []
         for event in self.events():
             if event[c.STATE] == State.PUBLISHED:
-                chain.append(event[c.RELEASE_ID])
+                # A release that was renewed keeps its place.
+                if event[c.RELEASE_ID] not in chain:
+                    chain.append(event[c.RELEASE_ID])
             elif event[c.STATE] == State.ROLLED_BACK and event[c.RELEASE_ID] in chain:
                 chain.remove(event[c.RELEASE_ID])
         return chain
@@ -327,6 +330,43 @@ class Registry:
             )
             raise LakeError(message)
         return written
+
+    def adopt(self, release_id: str, written: Mapping[str, Written]) -> None:
+        """Enter a release that another lake published, of which this one holds a part.
+
+        Args:
+            release_id: The release.
+            written: What this lake holds of it, by table path.
+        """
+        self._append(release_id, State.PUBLISHED, written=written)
+
+    def renew(self, remade: Mapping[str, Written | None]) -> None:
+        """Enter that published tables were made anew, such as by an erasure: their earlier versions are gone.
+
+        The current release names the new tables; earlier ones no longer name them, except where a table keeps every
+        period.
+
+        Args:
+            remade: What was written, by table path.
+        """
+        if not remade:
+            return
+        chain, releases, now = self.published_chain(), self.releases(), utc_now()
+        rows = []
+        for number, release_id in enumerate(chain):
+            current = release_id == chain[-1]
+            stands = {path: one for path, one in releases[release_id].tables.items() if path not in remade}
+            for path, written in remade.items():
+                table = contract_of(path)
+                if written and table and path in releases[release_id].tables and (current or table.slice_by):
+                    stands[path] = written
+            # The manifest stays what was signed when the release was published.
+            row = self._row(release_id, State.PUBLISHED, detail=releases[release_id].manifest)
+            # In the order of the chain: the registry reads its events by time.
+            rows.append(
+                {**row, c.TABLES_JSON: _tables_json(stands), c.RECORDED_AT: now + timedelta(microseconds=number)}
+            )
+        self.lake.append_rows(tables.RELEASE, rows)
 
     def rollback(self, to: str) -> None:
         """Go back to an earlier published release: every table gets its rows again, by a new Delta version.

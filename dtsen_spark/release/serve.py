@@ -8,6 +8,7 @@ The server has no rights on rows or columns, and a client may read any path that
 this machine only, and a role that may see less needs a server of its own under a user that can read less.
 """
 
+import shutil
 import signal
 import socket
 import tempfile
@@ -20,20 +21,18 @@ from typing import Any, Final
 import structlog
 from pyspark.sql import SparkSession
 
-from dtsen_spark import columns as c
 from dtsen_spark import session
 from dtsen_spark.config import Config
-from dtsen_spark.contract import TableContract
-from dtsen_spark.errors import UsageError
+from dtsen_spark.errors import DtsenError, UsageError
 from dtsen_spark.lake import Lake
+from dtsen_spark.release import roles
 from dtsen_spark.release.registry import Registry, contract_of
 
 log = structlog.get_logger(__name__)
 
 SCHEMA: Final = "dtsen"
 _HOST: Final = "127.0.0.1"
-_ANALYST: Final = "analyst"
-_AUDITOR: Final = "auditor"
+_FOR_ALL: Final = 0o755
 _REFRESH_SECONDS: Final = 10
 _SERVER_CLASS: Final = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
 
@@ -48,38 +47,61 @@ def serve(config: Config, lake: Path, port: int, role: str | None) -> None:
         config: The configuration.
         lake: Root of the lake; nothing is written into it.
         port: Port on this machine.
-        role: ``analyst`` sees tables without identifying columns, ``auditor`` all; None = all.
+        role: Role of ``serve.roles``: its own server over a copy of what it may see; None = all, for operators.
 
     Raises:
         UsageError: There is no lake or no published release, the role is unknown, or the port is in use.
     """
-    if role not in {None, _ANALYST, _AUDITOR}:
-        message = f"--role {role}: choose {_ANALYST} (no identifying columns) or {_AUDITOR} (all)"
+    if role is not None and role not in config.serve.roles:
+        message = f"--role {role}: choose {', '.join(sorted(config.serve.roles))} (serve.roles in the configuration)"
         raise UsageError(message)
     if not (lake / "ops").is_dir():
         message = f"{lake}: no lake here; 'dtsen run' makes one"
         raise UsageError(message)
     _require_free(port)
+    if role is not None:
+        _serve_role(config, lake, port, role)
+        return
     with tempfile.TemporaryDirectory(prefix="dtsen-serve-") as folder:
         spark = session.start(_with_catalog(config, Path(folder), port), f"dtsen serve {port}")
         try:
             # Derby would leave its log where the command was started.
             _jvm(spark).java.lang.System.setProperty("derby.system.home", folder)
             registry = Registry(Lake(spark, lake))
-            names = register(registry, role)
+            names = register(registry)
             _start(spark)
             log.warning("serving", url=f"jdbc:hive2://{_HOST}:{port}/{SCHEMA}", views=len(names))
-            _wait(registry, role)
+            _wait(registry)
         finally:
             spark.stop()
 
 
-def register(registry: Registry, role: str | None) -> list[str]:
+def _serve_role(config: Config, lake: Path, port: int, role: str) -> None:
+    """Serve a role's own lake, made in a folder of its own, by a server of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="dtsen-role-"))
+    folder.chmod(_FOR_ALL)  # the server's user passes through
+    own = folder / "lake"
+    spark = session.start(config, f"dtsen serve {role}")
+    try:
+        try:
+            paths = roles.share(Registry(Lake(spark, lake)), config.serve.roles[role], own)
+        finally:
+            spark.stop()
+        log.warning("a role's own lake", role=role, tables=len(paths))
+        code = roles.serve_as(config.serve.os_user, lake, own, port)
+    finally:
+        roles.give_write(own)
+        shutil.rmtree(folder, ignore_errors=True)
+    if code:
+        message = f"the server of role {role} ended with {code}"
+        raise DtsenError(message)
+
+
+def register(registry: Registry) -> list[str]:
     """Make the views of the current release, and of each published period, in the session's catalog.
 
     Args:
         registry: Releases of the lake; the session needs a catalog.
-        role: As of ``serve``.
 
     Returns:
         Names of the views: ``dtsen.<layer>_<name>``, then those of periods.
@@ -91,9 +113,9 @@ def register(registry: Registry, role: str | None) -> list[str]:
     if not current:
         message = f"{registry.lake.root}: no published release to serve; 'dtsen publish' makes one"
         raise UsageError(message)
-    names = _register_schema(registry.lake, SCHEMA, current, role)
+    names = _register_schema(registry.lake, SCHEMA, current)
     for period, versions in registry.versions_by_period().items():
-        names += _register_schema(registry.lake, schema_of(period), versions, role)
+        names += _register_schema(registry.lake, schema_of(period), versions)
     return names
 
 
@@ -106,13 +128,13 @@ def schema_of(period: str) -> str:
     return f"{SCHEMA}_{period.lower().replace('-', '_')}"
 
 
-def _register_schema(lake: Lake, schema: str, versions: Mapping[str, int], role: str | None) -> list[str]:
+def _register_schema(lake: Lake, schema: str, versions: Mapping[str, int]) -> list[str]:
     spark = lake.spark
     spark.sql(f"CREATE DATABASE IF NOT EXISTS {schema}")
     served = {}
     for path, version in sorted(versions.items()):
         table = contract_of(path)
-        if table is not None and _may_see(table, role):
+        if table is not None:
             name = f"{table.layer}_{table.name}"
             lake.create_view(f"{schema}.{name}", table, version)
             served[name] = f"{schema}.{name}"
@@ -121,11 +143,6 @@ def _register_schema(lake: Lake, schema: str, versions: Mapping[str, int], role:
             # A rollback took the table away.
             spark.sql(f"DROP VIEW {schema}.{row['viewName']}")
     return list(served.values())
-
-
-def _may_see(table: TableContract, role: str | None) -> bool:
-    identifying = any(c.COLUMNS[f.name].privacy is c.Privacy.IDENTIFYING for f in table.fields)
-    return role != _ANALYST or not identifying
 
 
 def _require_free(port: int) -> None:
@@ -164,7 +181,7 @@ def _start(spark: SparkSession) -> None:
     server.startWithSparkSession(spark._jsparkSession, exit_on_error)
 
 
-def _wait(registry: Registry, role: str | None) -> None:
+def _wait(registry: Registry) -> None:
     stopped = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -176,4 +193,4 @@ def _wait(registry: Registry, role: str | None) -> None:
     while not stopped.wait(_REFRESH_SECONDS):
         if (now := registry.published_versions()) != served and now:
             served = now
-            log.warning("serving another release", release=registry.current(), views=len(register(registry, role)))
+            log.warning("serving another release", release=registry.current(), views=len(register(registry)))

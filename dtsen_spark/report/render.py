@@ -253,8 +253,16 @@ def _decile(row: Row, w: Wording) -> str:
     return w.text("not_ranked") if row[c.DECILE] is None else str(row[c.DECILE])
 
 
-def _poor_shares(rows: Iterable[Row], level: int) -> dict[str, Row]:
-    """Persons of each region that is shown, and the share of the poorest fifth among them."""
+def poor_shares(rows: Iterable[Row], level: int) -> dict[str, Row]:
+    """Return persons of each region that is shown, and the share of the poorest fifth among them.
+
+    Args:
+        rows: Rows of ``stats/decile``.
+        level: Level of the regions.
+
+    Returns:
+        By code: ``region_name``, ``persons``, ``share`` (0 to 1).
+    """
     of_region: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row[c.REGION_LEVEL] == level:
@@ -272,14 +280,15 @@ def _poor_shares(rows: Iterable[Row], level: int) -> dict[str, Row]:
     return shares
 
 
-def _tiles() -> list[dict[str, str]]:
+def tiles() -> list[dict[str, str]]:
+    """Return the place of each province on the tile map: ``province_code``, ``column``, ``row``, ``short``."""
     with (conf_dir() / "bi" / "tiles.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def _regions(found: Facts, w: Wording) -> dict[str, Any]:
     rows = found.stats[tables.STATS_DECILE.name]
-    provinces = _poor_shares(rows, _PROVINCE)
+    provinces = poor_shares(rows, _PROVINCE)
     data: list[Row] = [
         {
             "column": int(tile["column"]),
@@ -287,10 +296,10 @@ def _regions(found: Facts, w: Wording) -> dict[str, Any]:
             "short": tile["short"],
             "share": provinces.get(tile["province_code"], {}).get("share"),
         }
-        for tile in _tiles()
+        for tile in tiles()
     ]
     told = "; ".join(f"{one[c.REGION_NAME]} {w.percent(one['share'])}" for one in provinces.values())
-    kab = sorted(_poor_shares(rows, _KAB).values(), key=lambda one: (-(one["share"] or 0), one[c.REGION_NAME] or ""))
+    kab = sorted(poor_shares(rows, _KAB).values(), key=lambda one: (-(one["share"] or 0), one[c.REGION_NAME] or ""))
     there = {row[c.REGION_CODE] for row in rows if row[c.REGION_LEVEL] == _KAB}
     chart = charts.tiles(data, lambda share: w.percent(share, 0))
     return {

@@ -17,8 +17,8 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 _NAME_LETTERS = 4  # shorter pieces of names, such as DI, stand in any picture
 
 
-def test_there_are_notebooks_of_a_release_its_links_and_its_deliveries() -> None:
-    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03"]
+def test_there_are_notebooks_of_a_release_its_links_its_deliveries_and_its_deciles() -> None:
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,0 +1,158 @@
+"""A person's right to be erased: every layer, every file, with proof (UU 27/2022 art. 42 to 45).
+
+Delta keeps deleted rows in older files and the extremes of each column in its log, so a table that held the person is
+made anew without him, beside the old one, and takes its place: nothing of its history stays. Earlier releases can then
+no longer be read from these tables. What stays of the person is a tombstone: a keyed hash and the sum of what left.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import privacy, tables
+from dtsen_spark.config import Config
+from dtsen_spark.errors import LakeError
+from dtsen_spark.lake import Lake, Written
+from dtsen_spark.ledger import utc_now
+from dtsen_spark.release import Registry, contract_of
+from dtsen_spark.rights.traces import (
+    OWN,
+    Keys,
+    Trace,
+    flagged,
+    keys_of,
+    text_columns,
+    traces,
+    without_mention,
+)
+
+_TEXT_FILES: Final = frozenset({".json", ".html", ".md", ".csv", ".txt", ".log", ".yaml", ""})
+_CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What was erased, and the proof.
+
+    Attributes:
+        subject: Keyed hash of the NIK: the tombstone.
+        removed: What each table held.
+        content_hash: Sum over the tables of the hashes of the removed rows.
+        files_scanned: Files that were searched afterwards, live or not.
+    """
+
+    subject: str
+    removed: tuple[Trace, ...]
+    content_hash: str
+    files_scanned: int
+
+
+def tombstone_of(nik: str, key: bytes) -> str:
+    """Return the keyed hash under which an erased person is remembered."""
+    return hmac.new(key, f"tombstone {nik}".encode(), hashlib.sha256).hexdigest()
+
+
+def erase(store: Lake, config: Config, nik: str, *, purpose: str, actor: str | None = None) -> Erasure:
+    """Erase a person's identifying data from every layer of the lake; the caller holds it.
+
+    His own rows leave; in rows of others that name his NIK, that value becomes null. Decisions and scores stay behind
+    their opaque ids: they are accounts of public money, which the law keeps.
+
+    Args:
+        store: The lake.
+        config: The configuration: the id key.
+        nik: 16 digits, from standard input.
+        purpose: What for, such as a request's number; kept in the access log.
+        actor: Who; None = the user of the operating system.
+
+    Returns:
+        What left, and how many files were searched to prove it.
+
+    Raises:
+        LakeError: Something of the person is still there.
+    """
+    subject = tombstone_of(nik, privacy.id_key(store.root, config.privacy.key_file))
+    row = privacy.access_row(
+        at=utc_now(), subject=subject, purpose=purpose, role="controller", actor=actor, detail="erase"
+    )
+    store.append_rows(tables.ACCESS_LOG, [row])
+    store.finish_remakes()
+    keys = keys_of(store, nik)
+    held = tuple(one for one in traces(store, keys) if not one.path.startswith("ops/"))
+    frame = keys.frame(store.spark)
+    remade = {one.path: _remake(store, one.path, frame) for one in held}
+    for build in sorted((store.root / "build").glob("*")):
+        store.drop_scratch(build.name)
+    Registry(store).renew({path: one for path, one in remade.items() if contract_of(path) is not None})
+    content_hash = str(sum(int(one.digest) for one in held))
+    files = _prove(store, keys)
+    store.append_rows(
+        tables.TOMBSTONE,
+        [
+            {
+                c.SUBJECT: subject,
+                c.CONTENT_HASH: content_hash,
+                c.ROWS: sum(one.own for one in held),
+                c.DETAIL: json.dumps([asdict(one) for one in held], sort_keys=True),
+                c.PURPOSE: purpose,
+                c.RECORDED_AT: utc_now(),
+            }
+        ],
+    )
+    return Erasure(subject, held, content_hash, files)
+
+
+def _remake(store: Lake, path: str, keys: DataFrame) -> Written | None:
+    folder = store.root / path
+    df = store.read_folder(folder)
+    marked = flagged(path, df, keys).where(~F.col(OWN))
+    texts = set(text_columns(df))
+    kept = marked.select(*(without_mention(df, name) if name in texts else F.col(f"`{name}`") for name in df.columns))
+    return store.remake(folder, kept, contract_of(path))
+
+
+def _prove(store: Lake, keys: Keys) -> int:
+    """Search every file of the lake, referenced by a table or not.
+
+    Raises:
+        LakeError: The NIK or a record id is found; the message says where, not what.
+    """
+    found = [one.path for one in traces(store, keys) if not one.path.startswith("ops/")]
+    found += [str(path) for path in _loose(store.root, store.folders())]
+    needles = [needle.encode() for needle in (keys.nik, *keys.record_ids)]
+    scanned = 0
+    for path in sorted(store.root.rglob("*")):
+        if path.is_file() and ".keys" not in path.parts:
+            scanned += 1
+            if path.suffix in _TEXT_FILES and _holds(path, needles):
+                found.append(path.relative_to(store.root).as_posix())
+    if found:
+        message = f"{store.root}: {len(found)} places still hold the person ({', '.join(found[:5])}); erase again"
+        raise LakeError(message)
+    return scanned
+
+
+def _loose(root: Path, folders: Iterable[Path]) -> list[Path]:
+    """Parquet files outside of every table."""
+    inside = set(folders)
+    return [path for path in root.rglob("*.parquet") if not inside & set(path.parents)]
+
+
+def _holds(path: Path, needles: list[bytes]) -> bool:
+    longest = max(map(len, needles))
+    tail = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            window = tail + chunk
+            if any(needle in window for needle in needles):
+                return True
+            tail = window[-longest:]
+    return False

@@ -1,0 +1,116 @@
+"""Rights of one person in a lake of the whole job: to be told, to have access, to be erased, to be warned."""
+
+import io
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from pyspark.sql import SparkSession
+
+from dtsen_spark import cli, explain, privacy, rights, tables
+from dtsen_spark import columns as c
+from dtsen_spark.config import Config
+from dtsen_spark.errors import UsageError
+from dtsen_spark.lake import Lake
+from dtsen_spark.release import Registry
+from dtsen_spark.rights.erase import tombstone_of
+from tests.conftest import SmallLake
+
+
+@pytest.fixture(scope="module")
+def store(small_lake: SmallLake, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A copy of the small lake, to be written."""
+    root = tmp_path_factory.mktemp("rights") / "lake"
+    shutil.copytree(small_lake.root, root)
+    return Lake(spark, root)
+
+
+def somebody(store: Lake) -> dict[str, str]:
+    """A living person of a family whom several sources know."""
+    persons = pl.read_delta(str(store.root / tables.PERSON.path)).filter(
+        pl.col(c.NIK).is_not_null() & pl.col(c.ALIVE) & (pl.col(c.SOURCES).list.len() >= 3)
+    )
+    return persons.sort(c.PERSON_ID).row(0, named=True)
+
+
+def test_a_person_is_explained_and_each_look_is_logged(store: Lake, settings: Config) -> None:
+    one = somebody(store)
+
+    found = explain.of_person(store, settings, one[c.NIK], explain.Look("citizen", "request 7", "clerk"))
+
+    assert found is not None
+    told = explain.render(found, explain.CITIZEN, "text", "id")
+    assert all(text in told for text in ("Desil", "Yang dapat Anda lakukan", "Dukcapil", "PKH"))
+    assert one[c.NIK] not in told, "the number of a document is not read back"
+    assert one[c.NIK] in explain.render(found, explain.AUDITOR, "text", "en"), "an auditor sees the records"
+    data = json.loads(explain.render(found, explain.CITIZEN, "json", "en"))
+    assert data["person"][c.NAME] == one[c.NAME]
+    assert {row[c.PROGRAM] for row in data["programs"]} == set(settings.programs.enabled)
+    assert any(value["source"] for value in data["values"])
+    page = explain.render(found, explain.CITIZEN, "html", "en")
+    assert "What you can do" in page
+    assert "http" not in page
+    looks = pl.read_delta(str(store.root / tables.ACCESS_LOG.path))
+    wanted = {c.SUBJECT: one[c.PERSON_ID], c.PURPOSE: "request 7", c.ACTOR: "clerk", c.ROLE: "citizen"}
+    assert looks.select(list(wanted)).row(-1, named=True) == wanted
+    assert sum(part["points"] for part in found["parts"]) == found["score"][c.SCORE]
+
+
+def test_nobody_is_said_and_logged_too(store: Lake, settings: Config) -> None:
+    found = explain.of_person(store, settings, "9999999999999999", explain.Look("citizen", "request"))
+    assert found is None
+    assert "Nobody with this NIK" in explain.render(found, explain.CITIZEN, "text", "en")
+    assert pl.read_delta(str(store.root / tables.ACCESS_LOG.path))[c.SUBJECT].str.contains("nobody").any()
+
+
+def test_a_nik_is_read_from_standard_input_only(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert privacy.nik_from(io.StringIO("3201 0101 0170 0001\n")) == "3201010101700001"
+    with pytest.raises(UsageError, match="no NIK of 16 digits") as caught:
+        privacy.nik_from(io.StringIO("32010101017000\n"))
+    assert "32010101017000" not in str(caught.value)
+    assert cli.main(["explain", "--lake", str(tmp_path), "--nik", "3201010101700001"]) == 2
+    assert "3201010101700001" not in "".join(capsys.readouterr())
+
+
+def test_a_breach_lists_who_stood_in_the_table_then(store: Lake, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    persons = pl.read_delta(str(store.root / tables.PERSON.path))
+
+    found = rights.affected(store, "master/person", now - timedelta(days=1), now, tmp_path / "list")
+
+    assert found.persons == len(persons)
+    assert c.NAME in found.exposed["identifying"]
+    assert (tmp_path / "list").stat().st_mode & 0o077 == 0
+    with pytest.raises(UsageError, match="held nothing"):
+        rights.affected(store, "master/person", now - timedelta(days=9), now - timedelta(days=8), tmp_path / "other")
+    with pytest.raises(UsageError, match="no such table"):
+        rights.affected(store, "master/nobody", now, now, tmp_path / "other")
+
+
+@pytest.mark.slow
+def test_an_erased_person_is_in_no_file_and_the_release_still_opens(store: Lake, settings: Config) -> None:
+    one = somebody(store)
+    rows = pl.read_delta(str(store.root / tables.PERSON.path)).height
+    report = rights.access_report(store, settings, one[c.NIK], purpose="request 8")
+    assert {"master/person", "linkage/membership"} <= {place["path"] for place in report["tables"]}
+
+    done = rights.erase(store, settings, one[c.NIK], purpose="request 9")
+
+    assert done.removed
+    assert done.files_scanned > 0
+    registry = Registry(store)
+    version = registry.published_versions()[tables.PERSON.path]
+    left = pl.read_delta(str(store.root / tables.PERSON.path), version=version)
+    assert (left.height, one[c.NIK] in left[c.NIK]) == (rows - 1, False)
+    for path in store.root.rglob("*.parquet"):
+        frame = pl.read_parquet(path, hive_partitioning=False)
+        texts = frame.select(pl.col(pl.String))
+        assert not any(texts[name].str.contains(one[c.NIK], literal=True).any() for name in texts.columns), path
+    tombstone = pl.read_delta(str(store.root / tables.TOMBSTONE.path)).row(-1, named=True)
+    key = privacy.id_key(store.root, settings.privacy.key_file)
+    assert tombstone[c.SUBJECT] == tombstone_of(one[c.NIK], key)
+    assert tombstone[c.CONTENT_HASH] == done.content_hash
+    assert explain.of_person(store, settings, one[c.NIK], explain.Look("citizen", "after")) is None

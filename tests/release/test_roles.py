@@ -1,0 +1,117 @@
+"""A role sees its tables, rows and columns, and a client of its server gets at nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyhive import hive
+from pyspark.sql import SparkSession
+
+from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.config import RoleConfig
+from dtsen_spark.errors import UsageError
+from dtsen_spark.lake import Lake
+from dtsen_spark.release import Registry, roles
+from tests.frames import frame
+from tests.release.conftest import PKH
+from tests.release.test_serve import _wait_for, free_port, published
+
+__all__ = ["published"]
+
+ALL = ("identifying", "specific", "ordinary", "public")
+
+
+def seen(spark: SparkSession, table, rows, role: RoleConfig) -> list[dict[str, object]]:
+    return [row.asDict() for row in roles.of_role(frame(spark, table, rows), table, role).collect()]
+
+
+def test_a_region_sees_its_rows_and_the_statistics_above_it(spark: SparkSession) -> None:
+    role = RoleConfig(tables=("*/*",), classes=ALL, region="32")
+    families = [{c.FAMILY_ID: code, c.REGION_CODE: code} for code in ("3201012001", "3301012001", "32")]
+    stats = [{c.REGION_CODE: code} for code in ("00", "32", "3201", "33")]
+
+    assert {row[c.FAMILY_ID] for row in seen(spark, tables.FAMILY, families, role)} == {"3201012001", "32"}
+    assert {row[c.REGION_CODE] for row in seen(spark, tables.STATS_REGION, stats, role)} == {"00", "32", "3201"}
+
+
+def test_columns_of_classes_that_a_role_must_not_see_are_empty(spark: SparkSession) -> None:
+    role = RoleConfig(tables=("*/*",), classes=("public", "ordinary"), region="")
+    rows = seen(spark, tables.FAMILY, [{c.FAMILY_ID: "F1", c.NO_KK: "3201010101010001", c.MEMBERS: 3}], role)
+    assert [(row[c.FAMILY_ID], row[c.NO_KK], row[c.MEMBERS]) for row in rows] == [("F1", None, 3)]
+
+
+def test_a_role_gets_a_read_only_lake_of_its_tables(published: Lake, tmp_path: Path) -> None:
+    own = tmp_path / "role" / "lake"
+    role = RoleConfig(tables=("stats/*", "programs/pkh"), classes=("specific", "ordinary", "public"), region="")
+
+    assert roles.share(Registry(published), role, own) == ["programs/pkh"]
+
+    assert not [path for path in own.rglob("*") if path.stat().st_mode & 0o222]
+    assert Registry(Lake(published.spark, own)).current() == "2026Q1.1"
+    assert Lake(published.spark, own).read(PKH).count() == 3
+    nothing = RoleConfig(tables=("stats/*",), classes=ALL, region="")
+    with pytest.raises(UsageError, match="nothing that is published is this role's"):
+        roles.share(Registry(published), nothing, tmp_path / "none")
+    roles.give_write(own)
+
+
+@pytest.fixture
+def server(published: Lake, tmp_path: Path) -> Iterator[int]:
+    port = free_port()
+    command = [Path(sys.executable).parent / "python", "-c", roles._COMMAND, "serve", "--lake", str(published.root)]
+    command += ["--port", str(port), "--role", "pkh"]
+    log = tmp_path / "server.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [str(part) for part in command], stdout=file, stderr=file, env=os.environ | {"DTSEN_DRIVER_MEMORY": "1g"}
+        )
+    try:
+        _wait_for(port, process, log)
+        yield port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0, log.read_text()
+
+
+def files_of(root: Path) -> set[tuple[str, int]]:
+    return {(str(path), path.stat().st_mtime_ns) for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.slow
+@pytest.mark.serve
+def test_a_client_of_a_role_gets_at_nothing_else(server: int, published: Lake) -> None:
+    lake = published.root
+    before = files_of(lake)
+    with hive.connect("127.0.0.1", server, username="bi") as connection:
+        cursor = connection.cursor()
+        cursor.execute("SHOW TABLES IN dtsen")
+        assert {row[1] for row in cursor.fetchall()} == {"programs_pkh"}
+        cursor.execute("SELECT count(*) FROM dtsen.programs_pkh")
+        assert cursor.fetchall() == [(3,)]
+        refused = [
+            "SELECT * FROM dtsen.master_family",
+            "INSERT INTO dtsen.programs_pkh SELECT * FROM dtsen.programs_pkh",
+            "DELETE FROM dtsen.programs_pkh",
+        ]
+        if roles.guarded([], "", lake, lake) is not None:
+            # Where the operating system guards the lake: its paths lead nowhere.
+            refused += [
+                f"SELECT * FROM delta.`{lake}/master/family`",
+                f"SELECT * FROM text.`{lake}/.lock`",
+                f"CREATE TABLE default.mine USING delta LOCATION '{lake}/master/family'",
+                f"CREATE TABLE default.new USING delta LOCATION '{lake}/new' AS SELECT 1 AS one",
+                f"ADD JAR {lake}/any.jar",
+                f"DROP TABLE delta.`{lake}/master/family`",
+            ]
+        for statement in refused:
+            with pytest.raises(hive.OperationalError):
+                cursor.execute(statement)
+        cursor.execute("SET spark.sql.shuffle.partitions=3")
+        cursor.execute("SELECT count(*) FROM dtsen.programs_pkh")
+        assert cursor.fetchall() == [(3,)]
+    assert files_of(lake) == before
