@@ -82,6 +82,14 @@ def files_of(root: Path) -> set[tuple[str, int]]:
     return {(str(path), path.stat().st_mtime_ns) for path in root.rglob("*") if path.is_file()}
 
 
+def fails(cursor: hive.Cursor, statement: str) -> bool:
+    try:
+        cursor.execute(statement)
+    except hive.OperationalError:
+        return True
+    return False
+
+
 @pytest.mark.slow
 @pytest.mark.serve
 def test_a_client_of_a_role_gets_at_nothing_else(server: int, published: Lake) -> None:
@@ -108,9 +116,7 @@ def test_a_client_of_a_role_gets_at_nothing_else(server: int, published: Lake) -
                 f"ADD JAR {lake}/any.jar",
                 f"DROP TABLE delta.`{lake}/master/family`",
             ]
-        for statement in refused:
-            with pytest.raises(hive.OperationalError):
-                cursor.execute(statement)
+        assert [one for one in refused if not fails(cursor, one)] == []
         cursor.execute("SET spark.sql.shuffle.partitions=3")
         cursor.execute("SELECT count(*) FROM dtsen.programs_pkh")
         assert cursor.fetchall() == [(3,)]
