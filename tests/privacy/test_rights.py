@@ -36,6 +36,7 @@ def somebody(store: Lake) -> dict[str, str]:
     return persons.sort(c.PERSON_ID).row(0, named=True)
 
 
+@pytest.mark.slow
 def test_a_person_is_explained_and_each_look_is_logged(store: Lake, settings: Config) -> None:
     one = somebody(store)
 
@@ -59,6 +60,7 @@ def test_a_person_is_explained_and_each_look_is_logged(store: Lake, settings: Co
     assert sum(part["points"] for part in found["parts"]) == found["score"][c.SCORE]
 
 
+@pytest.mark.slow
 def test_nobody_is_said_and_logged_too(store: Lake, settings: Config) -> None:
     found = explain.of_person(store, settings, "9999999999999999", explain.Look("citizen", "request"))
     assert found is None
@@ -75,6 +77,7 @@ def test_a_nik_is_read_from_standard_input_only(capsys: pytest.CaptureFixture[st
     assert "3201010101700001" not in "".join(capsys.readouterr())
 
 
+@pytest.mark.slow
 def test_a_breach_lists_who_stood_in_the_table_then(store: Lake, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     persons = pl.read_delta(str(store.root / tables.PERSON.path))
