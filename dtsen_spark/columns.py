@@ -393,6 +393,35 @@ ASSIGNMENT_ID = _col("assignment_id", _STRING, "Field check assignment.", _PUBLI
 PROBABILITY = _col("probability", _DOUBLE, "Probability of being drawn.", _PUBLIC)
 OFFICER = _col("officer", _STRING, "Officer who visits.", _IDENTIFYING)
 
+# Objections, field checks and answers
+TICKET_ID = _col("ticket_id", _STRING, "Ticket: objection, correction or proposal.", _PUBLIC)
+TICKET_KIND = _col("ticket_kind", _STRING, "Kind of the ticket, such as DATA_ERROR or DEATH.", _PUBLIC)
+CHANNEL = _col("channel", _STRING, "How the ticket came: desa or portal.", _PUBLIC)
+SUBMITTED_AT = _col("submitted_at", _TIME, "When the ticket was handed in, UTC.", _PUBLIC)
+STATE_SINCE = _col("state_since", _DATE, "Day since when the ticket is in its state.", _PUBLIC)
+DUE = _col("due", _DATE, "Last day of the present step.", _PUBLIC)
+OVERDUE = _col("overdue", _BOOL, "The present step is late.", _PUBLIC)
+OUTCOME = _col("outcome", _STRING, "OPEN, UPHELD, REJECTED, EXPIRED or WITHDRAWN.", _PUBLIC)
+WAITS_FOR = _col("waits_for", _STRING, "Role that has to act next.", _PUBLIC)
+EVENTS_APPLIED = _col("events_applied", _INT, "Events that changed the ticket.", _PUBLIC, unit="events")
+EVENTS_REFUSED = _col("events_refused", _INT, "Events that were refused.", _PUBLIC, unit="events")
+SUBJECT_RECORD_ID = _col(
+    "subject_record_id", _STRING, "Registry record that the ticket is about; never the reporter's.", _IDENTIFYING
+)
+EVENT_KEY = _col("event_key", _STRING, "Native key of a ticket's event.", _PUBLIC)
+EVENT_NO = _col("event_no", _INT, "Number of the event in its ticket.", _PUBLIC)
+AT = _col("at", _TIME, "When it happened, UTC.", _PUBLIC)
+ACTOR_ROLE = _col("actor_role", _STRING, "Role that acted.", _PUBLIC)
+ACTION = _col("action", _STRING, "What was done, from the list of actions.", _PUBLIC)
+DOCUMENT_SHA256 = _col("document_sha256", _STRING, "SHA-256 of the document of an event.", _PUBLIC)
+STATE_BEFORE = _col("state_before", _STRING, "State of the ticket before the event.", _PUBLIC)
+STATE_AFTER = _col("state_after", _STRING, "State of the ticket after the event.", _PUBLIC)
+DAYS = _col("days", _INT, "Days that the ticket was in the state before.", _PUBLIC, unit="days")
+ORIGIN = _col("origin", _STRING, "Where a verified value comes from: TICKET or FIELD_CHECK.", _PUBLIC)
+VALUE_TEXT = _col("value_text", _STRING, "Value in our codes, as text.", _SPECIFIC)
+EVIDENCE = _col("evidence", _STRINGS, "SHA-256 of what proves it, sorted.", _PUBLIC)
+VERIFIED_ON = _col("verified_on", _DATE, "Day on which the value was found to be true.", _PUBLIC)
+
 # Statistics
 PERSONS = _col("persons", _LONG, "Persons; null where a small cell is suppressed.", _PUBLIC, unit="persons")
 FAMILIES = _col("families", _LONG, "Families; null where a small cell is suppressed.", _PUBLIC, unit="families")
