@@ -15,6 +15,7 @@ from rich.console import Console
 
 from dtsen_spark import (
     bench,
+    corrections,
     evaluation,
     explain,
     handover,
@@ -32,6 +33,7 @@ from dtsen_spark import (
     summary,
     synthetic,
     tables,
+    verification,
     welfare,
 )
 from dtsen_spark import config as configuration
@@ -52,6 +54,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench.app, name="bench")
+verify = typer.Typer(help="Field checks: sample, simulated visits, estimated errors.", no_args_is_help=True)
+app.add_typer(verify, name="verify")
 console = Console(stderr=True, soft_wrap=True, highlight=False)
 # A file or pipe gets whole lines: tables must not be cut to the width of a terminal that is not there.
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -271,6 +275,65 @@ def evaluate(
         json_file.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         json_file.with_suffix(".html").write_text(evaluation.page(figures), encoding="utf-8")
     summary.print_accuracy(out, figures)
+
+
+@verify.command("sample")
+def verify_sample(
+    lake: LakeOption,
+    budget: Annotated[int, typer.Option("--budget", min=1, help="Visits.")],
+    out_dir: Annotated[Path | None, typer.Option("--out", help="Folder for one CSV a village.")] = None,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+) -> None:
+    """Draw families of the published release with known probabilities, as assignments."""
+    settings = _load(config, setting, None)
+    with lakes.hold(lake):
+        store = _open(lake, settings, "verify")
+        release_id = Registry(store).current()
+        if release_id is None:
+            message = f"{lake}: nothing is published yet; families are drawn from a published release"
+            raise UsageError(message)
+        period = release_id.rsplit(".", 1)[0]
+        drawn = verification.sample(store, release_id, period, settings.programs.enabled, budget)
+    files = verification.write_assignments(store, period, out_dir) if out_dir else 0
+    out.print(f"{release_id}: {drawn:,} families drawn" + (f", {files:,} files in {out_dir}" if out_dir else ""))
+
+
+@verify.command("simulate")
+def verify_simulate(
+    lake: LakeOption,
+    truth: Annotated[Path, typer.Option("--truth", help="Folder with the nation's truth.")],
+    landing: Annotated[Path, typer.Option("--landing", help="Landing zone that gets the results.")],
+    as_of: Annotated[str, typer.Option("--as-of", help="Day of the delivery, YYYY-MM-DD.")],
+    config: ConfigOption = None,
+    setting: SetOption = None,
+) -> None:
+    """Play the visits of the newest assignments from truth, as a delivery of verifikasi/hasil."""
+    settings = _load(config, setting, None)
+    evaluation.require_truth(truth)
+    visits = verification.simulate(_open(lake, settings, "verify"), truth, landing, as_of)
+    out.print(f"{visits:,} visits delivered")
+
+
+@verify.command("estimate")
+def verify_estimate(lake: LakeOption, config: ConfigOption = None, setting: SetOption = None) -> None:
+    """Print inclusion and exclusion errors with 95 % intervals, from the visits that came back."""
+    settings = _load(config, setting, None)
+    store = _open(lake, settings, "verify")
+    found = verification.estimate(store, pipeline.newest_build(store), settings.programs.enabled)
+    summary.print_status(out, {"Errors, by visits": [verification.as_row(one) for one in found]})
+
+
+@app.command("ticket")
+def show_ticket(
+    lake: LakeOption,
+    ticket_id: Annotated[str, typer.Option("--id", help="Number of the ticket.")],
+    config: ConfigOption = None,
+    setting: SetOption = None,
+) -> None:
+    """Print what became of a ticket: its steps, its deadline, the fields that it changed."""
+    settings = _load(config, setting, None)
+    summary.print_status(out, corrections.track(_open(lake, settings, "ticket"), ticket_id))
 
 
 @app.command("diff")

@@ -420,6 +420,15 @@ DAYS = _col("days", _INT, "Days that the ticket was in the state before.", _PUBL
 ORIGIN = _col("origin", _STRING, "Where a verified value comes from: TICKET or FIELD_CHECK.", _PUBLIC)
 VALUE_TEXT = _col("value_text", _STRING, "Value in our codes, as text.", _SPECIFIC)
 EVIDENCE = _col("evidence", _STRINGS, "SHA-256 of what proves it, sorted.", _PUBLIC)
+EVIDENCE_TYPES = _col("evidence_types", _STRINGS, "Kinds of evidence that came with the ticket, sorted.", _PUBLIC)
+IDENTIFIED_ON = _col("identified_on", _DATE, "Day on which the subject's papers were found in order.", _PUBLIC)
+DAYS_OPEN = _col("days_open", _INT, "Days from the first event to the last state, or to the period's end.", unit="days")
+UNIT_ID = _col("unit_id", _STRING, "person_id or family_id of a beneficiary unit.")
+ANSWERED_RELEASE = _col("answered_release", _STRING, "Release whose hand-over a program answered.", _PUBLIC)
+TICKETS = _col("tickets", _LONG, "Tickets; null where a small cell is suppressed.", _PUBLIC, unit="tickets")
+TICKETS_OVERDUE = _col("tickets_overdue", _LONG, "Tickets whose present step is late.", _PUBLIC, unit="tickets")
+MEDIAN_DAYS = _col("median_days", _DOUBLE, "Median of the days from the first event.", _PUBLIC, unit="days")
+P90_DAYS = _col("p90_days", _DOUBLE, "Ninth decile of the days from the first event.", _PUBLIC, unit="days")
 VERIFIED_ON = _col("verified_on", _DATE, "Day on which the value was found to be true.", _PUBLIC)
 
 # Statistics
@@ -432,7 +441,7 @@ AGE_GROUP = _col("age_group", _STRING, "Ages from and to, such as 07-12; 60+ is 
 TOPIC = _col("topic", _STRING, "What a figure of the release belongs to, such as pmt or link_weight.", _PUBLIC)
 RECORDS = _col("records", _LONG, "Records; null where a small cell is suppressed.", _PUBLIC, unit="records")
 REGION_LEVEL = _col(
-    "region_level", _INT, "Level of the region: 0 nation, 1 province, 2 kab/kota, 3 kecamatan.", _PUBLIC
+    "region_level", _INT, "Level of the region: 0 nation, 1 province, 2 kab/kota, 3 kecamatan, 4 village.", _PUBLIC
 )
 REGION_NAME = _col("region_name", _STRING, "Name of the region.", _PUBLIC)
 SUPPRESSED = _col("suppressed", _BOOL, "The cell is suppressed.", _PUBLIC)

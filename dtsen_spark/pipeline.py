@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import (
+    corrections,
     family,
     harmonise,
     ingest,
@@ -70,6 +71,7 @@ class Stage:
 
 STAGES: Final[tuple[Stage, ...]] = (
     Stage("ingest", ingest.run, ("ingest",), "deliveries to accepted rows, the rest to quarantine"),
+    Stage("corrections", corrections.run, ("programs",), "tickets and field checks to verified values"),
     Stage("harmonise", harmonise.run, ("harmonise",), "four code systems to one meaning"),
     Stage("linkage", linkage.run, ("linkage",), "records to persons, each once"),
     Stage("family", family.run, ("family",), "persons to families"),
@@ -169,9 +171,8 @@ def selected(first: str, last: str) -> tuple[Stage, ...]:
 def code_fingerprint() -> str:
     """Return the SHA-256 of the package's code and the policy files: another rule is another result."""
     package = Path(__file__).parent
-    policy = [
-        path for part in ("codes", "regions", "names", "programs", "quality") for path in (conf_dir() / part).rglob("*")
-    ]
+    parts = ("codes", "corrections", "regions", "names", "programs", "quality")
+    policy = [path for part in parts for path in (conf_dir() / part).rglob("*")]
     digest = hashlib.sha256()
     for path in sorted([*package.rglob("*.py"), *(path for path in policy if path.is_file())]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -186,7 +186,7 @@ _LANDING: Final = (
     _landing(
         "verifikasi/hasil",
         "field-check result",
-        "assignment_id family_id visited_at officer_id outcome changes photos lat? lon?",
+        "assignment_id family_id visited_at officer_id outcome changes photos lat? lon? pengeluaran_per_kapita?",
         key="assignment_id",
     ),
 )
@@ -306,6 +306,99 @@ def accepted(table: LandingTable) -> TableContract:
         text_columns=table.columns,
     )
 
+
+# --- corrections: objections, field checks, answers ----------------------------------------------------------------
+TICKET: Final = TableContract(
+    layer="corrections",
+    name="ticket",
+    one_row_is="objection, correction or proposal, as its events left it",
+    key=(c.TICKET_ID,),
+    fields=fields(
+        c.TICKET_ID,
+        c.TICKET_KIND,
+        c.CHANNEL,
+        c.REGION_CODE,
+        c.SUBJECT_RECORD_ID,
+        c.SUBMITTED_AT,
+        c.STATE,
+        c.OUTCOME,
+        c.WAITS_FOR,
+        c.STATE_SINCE,
+        c.DUE,
+        c.OVERDUE,
+        c.ACTION,
+        c.REASONS,
+        c.EVIDENCE_TYPES,
+        c.IDENTIFIED_ON,
+        c.DAYS_OPEN,
+        c.EVENTS_APPLIED,
+        c.EVENTS_REFUSED,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.TICKET_ID, c.STATE, c.OUTCOME, c.REASONS),
+    ),
+    published=True,
+)
+TICKET_EVENT: Final = TableContract(
+    layer="corrections",
+    name="event",
+    one_row_is="delivered event of a ticket: applied, or refused with its reason",
+    key=(c.EVENT_KEY,),
+    fields=fields(
+        c.EVENT_KEY,
+        c.TICKET_ID,
+        c.EVENT_NO,
+        c.AT,
+        c.ACTION,
+        c.ACTOR_ROLE,
+        c.REASON,
+        c.STATE_BEFORE,
+        c.STATE_AFTER,
+        c.DAYS,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.EVENT_KEY,),
+    ),
+    published=True,
+)
+OVERRIDE: Final = TableContract(
+    layer="corrections",
+    name="override",
+    one_row_is="value of one field that a ticket or a field check verified",
+    key=(c.RECORD_ID, c.INDICATOR, c.RECORD_ID_R, c.ORIGIN, c.TICKET_ID),
+    fields=fields(
+        c.RECORD_ID,
+        c.INDICATOR,
+        c.VALUE_TEXT,
+        c.RECORD_ID_R,
+        c.ORIGIN,
+        c.TICKET_ID,
+        c.EVIDENCE,
+        c.VERIFIED_ON,
+        c.STATE,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.RECORD_ID, c.INDICATOR, c.VALUE_TEXT, c.ORIGIN, c.TICKET_ID, c.STATE),
+    ),
+    published=True,
+)
+ANSWER: Final = TableContract(
+    layer="corrections",
+    name="answer",
+    one_row_is="unit whose payment and decision disagree, by program and release of the hand-over",
+    key=(c.PROGRAM, c.ANSWERED_RELEASE, c.UNIT_ID),
+    fields=fields(
+        c.PROGRAM,
+        c.ANSWERED_RELEASE,
+        c.UNIT_ID,
+        c.STATE,
+        c.REASON,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.PROGRAM, c.ANSWERED_RELEASE, c.UNIT_ID, c.STATE),
+    ),
+    published=True,
+)
 
 # --- silver: one meaning -------------------------------------------------------------------------------------------
 PERSON_RECORD: Final = TableContract(
@@ -462,6 +555,25 @@ LABEL_PAIR: Final = TableContract(
         c.DECIDED_BY,
         c.DECIDED_AT,
         required=(c.RECORD_ID_L, c.RECORD_ID_R, c.LABEL),
+    ),
+)
+
+CORRECTION: Final = TableContract(
+    layer="silver",
+    name="correction",
+    one_row_is="registry record with verified values, null where none stands",
+    key=(c.RECORD_ID,),
+    fields=fields(
+        c.RECORD_ID,
+        c.AS_OF,
+        c.NO_KK,
+        c.REGION_CODE,
+        c.RELATION,
+        c.MARITAL,
+        c.PRESENCE,
+        *PERSON_INDICATORS,
+        *FAMILY_INDICATORS,
+        required=(c.RECORD_ID,),
     ),
 )
 
@@ -732,6 +844,27 @@ def decision(program: str) -> TableContract:
     )
 
 
+# --- verify: field checks --------------------------------------------------------------------------------------------
+ASSIGNMENT: Final = TableContract(
+    layer="verify",
+    name="assignment",
+    one_row_is="drawn family × period",
+    key=(c.ASSIGNMENT_ID,),
+    fields=fields(
+        c.ASSIGNMENT_ID,
+        c.FAMILY_ID,
+        c.REGION_CODE,
+        c.STRATUM,
+        c.PROBABILITY,
+        c.REASON,
+        c.OFFICER,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.ASSIGNMENT_ID, c.FAMILY_ID, c.STRATUM, c.PROBABILITY),
+    ),
+    slice_by=(c.PERIOD,),
+)
+
 # --- stats: for BI, no personal data -------------------------------------------------------------------------------
 STATS_REGION: Final = TableContract(
     layer="stats",
@@ -906,6 +1039,30 @@ STATS_FIGURE: Final = TableContract(
     published=True,
     slice_by=(c.PERIOD,),
 )
+STATS_OBJECTION: Final = TableContract(
+    layer="stats",
+    name="objection",
+    one_row_is="period × region (nation to village) × channel × outcome × action that led to it",
+    key=(c.PERIOD, c.REGION_CODE, c.CHANNEL, c.OUTCOME, c.ACTION),
+    fields=fields(
+        c.REGION_CODE,
+        c.REGION_LEVEL,
+        c.REGION_NAME,
+        c.CHANNEL,
+        c.OUTCOME,
+        c.ACTION,
+        c.TICKETS,
+        c.TICKETS_OVERDUE,
+        c.MEDIAN_DAYS,
+        c.P90_DAYS,
+        c.SUPPRESSED,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.REGION_CODE, c.REGION_LEVEL),
+    ),
+    published=True,
+    slice_by=(c.PERIOD,),
+)
 STATS: Final = (
     STATS_REGION,
     STATS_DECILE,
@@ -917,6 +1074,7 @@ STATS: Final = (
     STATS_COVERAGE,
     STATS_LINKAGE,
     STATS_FIGURE,
+    STATS_OBJECTION,
 )
 
 # --- ops: accounts, written as the run goes ------------------------------------------------------------------------
@@ -1026,6 +1184,10 @@ TOMBSTONE: Final = TableContract(
 )
 
 TABLES: Final[tuple[TableContract, ...]] = (
+    TICKET,
+    TICKET_EVENT,
+    OVERRIDE,
+    ANSWER,
     PERSON_RECORD,
     FAMILY_RECORD,
     SURVEY_HOUSEHOLD,
@@ -1036,6 +1198,7 @@ TABLES: Final[tuple[TableContract, ...]] = (
     PAYROLL,
     RECIPIENT,
     LABEL_PAIR,
+    CORRECTION,
     LINKAGE_TERM,
     EDGE,
     MEMBERSHIP,
@@ -1050,6 +1213,7 @@ TABLES: Final[tuple[TableContract, ...]] = (
     SCORE_PART,
     CUTPOINT,
     PMT_COEFFICIENT,
+    ASSIGNMENT,
     *STATS,
     LEDGER,
     RUN,

@@ -6,12 +6,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark.corrections import machine, terms
+from dtsen_spark.corrections import machine
 from dtsen_spark.corrections.terms import Rules
 from dtsen_spark.corrections.values import INVALID_VALUE, UNKNOWN_FIELD, proposed
 
 CHANGES: Final = "_changes"
-PROPOSED: Final = "_proposed"
 SUBJECT_NIK: Final = "_subject_nik"
 SUBJECT_KK: Final = "_subject_kk"
 REPORTER_NIK: Final = "_reporter_nik"
@@ -38,7 +37,7 @@ def tickets(accepted: DataFrame, rules: Rules) -> DataFrame:
         One row for each ticket: id, kind, channel, time, what ``machine.played`` needs, the numbers of subject and
         reporter, the evidence (sorted digests), and ``_proposed``: the values asked for, in our codes.
     """
-    given = F.coalesce(F.try_to_timestamp(F.col("submitted_at")), F.lit(None).cast("timestamp"))
+    given = F.try_to_timestamp(F.col("submitted_at"))
     kind, channel = F.upper("kind"), F.lower("channel")
     proofs = F.filter(
         F.coalesce(F.from_json("evidence", _EVIDENCE), F.array().cast(_EVIDENCE)),
@@ -51,7 +50,9 @@ def tickets(accepted: DataFrame, rules: Rules) -> DataFrame:
         channel.alias(c.CHANNEL),
         given.alias(c.SUBMITTED_AT),
         (channel == "portal").alias("_is_portal"),
-        F.array_distinct(F.transform(proofs, lambda proof: F.upper(proof["type"]))).alias("_types"),
+        F.array_sort(F.array_distinct(F.transform(proofs, lambda proof: F.upper(proof["type"])))).alias(
+            c.EVIDENCE_TYPES
+        ),
         F.array_sort(F.array_distinct(F.transform(proofs, lambda proof: F.lower(proof["sha256"])))).alias(c.EVIDENCE),
         F.from_json(raw, "map<string,string>").alias(CHANGES),
         _number("subject_nik").alias(SUBJECT_NIK),
@@ -110,11 +111,9 @@ def _number(name: str) -> Column:
 
 def _complete(rules: Rules) -> Column:
     def holds(kind: str) -> Column:
-        return F.size(F.array_except(F.array(*map(F.lit, rules.terms.evidence.of(kind))), F.col("_types"))) == 0
+        return F.size(F.array_except(F.array(*map(F.lit, rules.terms.evidence.of(kind))), F.col(c.EVIDENCE_TYPES))) == 0
 
     complete = holds("")
     for kind in sorted(rules.terms.evidence.more):
         complete = F.when(F.col(c.TICKET_KIND) == kind, holds(kind)).otherwise(complete)
     return F.coalesce(complete, F.lit(False))
-
-

@@ -151,15 +151,13 @@ def _after(ticket: Column, event: Column, judged: Column, rules: Rules) -> Colum
     applied = judged[c.REASON].isNull()
     closes = judged[c.REASON].eqNullSafe(F.lit(Refusal.AFTER_EXPIRY))
     # A ticket that cannot be treated is given back instead of being taken in.
-    goes = F.when(
-        (judged["next"] == terms.SUBMITTED) & (F.size(F.col(FAULTS)) > 0), F.lit(terms.RETURNED)
-    ).otherwise(judged["next"])
+    goes = F.when((judged["next"] == terms.SUBMITTED) & (F.size(F.col(FAULTS)) > 0), F.lit(terms.RETURNED)).otherwise(
+        judged["next"]
+    )
     state = F.when(applied, goes).when(closes, F.lit(terms.EXPIRED)).otherwise(ticket[c.STATE])
     days = F.try_element_at(_map(_spans(rules)), state).cast("int")
     since = F.when(applied, event["day"]).when(closes, ticket[c.DUE]).otherwise(ticket[c.STATE_SINCE])
-    due = (
-        F.when(applied, rules.calendar.column_after(event["day"], days)).when(closes, None).otherwise(ticket[c.DUE])
-    )
+    due = F.when(applied, rules.calendar.column_after(event["day"], days)).when(closes, None).otherwise(ticket[c.DUE])
     entry = F.struct(
         event[c.EVENT_KEY].alias(c.EVENT_KEY),
         event[c.EVENT_NO].alias(c.EVENT_NO),

@@ -43,7 +43,7 @@ def of_tickets(tickets: DataFrame, rules: Rules) -> DataFrame:
         & F.col(c.SUBJECT_RECORD_ID).isNotNull()
         & (~F.col(subjects.SUBJECT_GONE) | (kind == "DEATH"))
     )
-    asked = F.filter(intake.PROPOSED, lambda one: ~one[c.INDICATOR].isin(c.LABEL, c.RECORD_ID))
+    asked = F.filter(values.PROPOSED, lambda one: ~one[c.INDICATOR].isin(c.LABEL, c.RECORD_ID))
     items = F.concat(asked, *(_implied(upheld_kind) for upheld_kind in ("DEATH", *_MOVES)))
     fields = F.when(kind == "IDENTITY", _identity()).otherwise(
         F.transform(items, lambda one: _item(one[c.INDICATOR], one[c.VALUE_TEXT], F.lit(None).cast("string")))
@@ -76,7 +76,7 @@ def _pair(name: str, value: Column, holds: Column) -> Column:
 
 def _asked_for(name: str) -> Column:
     """Return the value that the ticket asks for in a field, null where it does not."""
-    return F.get(F.filter(intake.PROPOSED, lambda one: one[c.INDICATOR] == name), F.lit(0))[c.VALUE_TEXT]
+    return F.get(F.filter(values.PROPOSED, lambda one: one[c.INDICATOR] == name), F.lit(0))[c.VALUE_TEXT]
 
 
 def _implied(kind: str) -> Column:
@@ -88,7 +88,9 @@ def _implied(kind: str) -> Column:
     new_card = ~card.eqNullSafe(F.col(subjects.REGISTRY_KK)) & card.isNotNull() & _asked_for(c.NO_KK).isNull()
     implied = _pair(c.NO_KK, card, is_kind & new_card)
     if kind == "MOVE":
-        new_village = (village != F.col(c.REGION_CODE)) & village.rlike(r"^\d{10}$") & _asked_for(c.REGION_CODE).isNull()
+        new_village = (
+            (village != F.col(c.REGION_CODE)) & village.rlike(r"^\d{10}$") & _asked_for(c.REGION_CODE).isNull()
+        )
         implied = F.concat(implied, _pair(c.REGION_CODE, village, is_kind & F.coalesce(new_village, F.lit(False))))
     return implied
 
@@ -116,6 +118,8 @@ def settled(verified: DataFrame) -> DataFrame:
         F.col(c.VERIFIED_ON).desc(), (F.col(c.ORIGIN) == TICKET).cast("int"), F.col(c.TICKET_ID).desc()
     )
     stands = F.when(F.row_number().over(newest) == 1, F.lit(STANDING)).otherwise(F.lit(SUPERSEDED))
-    return verified.withColumn("_stands", stands).withColumn(
-        c.STATE, F.when(F.col(c.STATE) == WITHDRAWN, F.lit(WITHDRAWN)).otherwise(F.col("_stands"))
-    ).drop("_stands")
+    return (
+        verified.withColumn("_stands", stands)
+        .withColumn(c.STATE, F.when(F.col(c.STATE) == WITHDRAWN, F.lit(WITHDRAWN)).otherwise(F.col("_stands")))
+        .drop("_stands")
+    )

@@ -6,12 +6,13 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark.corrections import intake, machine
+from dtsen_spark.corrections import intake, machine, values
 from dtsen_spark.corrections.terms import Rules
 
 REGISTRY: Final = "dukcapil"
 REGISTRY_KK: Final = "_registry_kk"
 SUBJECT_GONE: Final = "_gone"
+CONFLICTS: Final = "_conflicts"
 
 _HEAD: Final = "1"
 _DECEASED: Final = "2"
@@ -41,7 +42,7 @@ def with_subject(tickets: DataFrame, registry: DataFrame, rules: Rules) -> DataF
     Returns:
         The same rows: with ``subject_record_id`` (null where the registry does not know the subject),
         ``region_code`` (the subject's village, else the one that the ticket states), ``_registry_kk``, ``_gone``, and
-        the conflicts added to ``_conflicts``; those that stop a ticket also to ``_faults``.
+        the conflicts in ``_conflicts``; those that stop a ticket also to ``_faults``.
     """
     known = registry.select(
         F.col("nik").alias("_nik"), F.col("no_kk").alias("_kk"), "shdk", "status", F.col("kode_wilayah").alias("_lives")
@@ -63,7 +64,9 @@ def with_subject(tickets: DataFrame, registry: DataFrame, rules: Rules) -> DataF
     # ticket : head of its card is n : 0..1, and the same for subject and reporter.
     with_head = tickets.join(heads, F.col(intake.SUBJECT_KK) == F.col("_kk"), "left").drop("_kk")
     asked = with_head.withColumn("_asked", F.coalesce(intake.SUBJECT_NIK, "_head_nik"))
-    people = named.unionByName(known.join(heads.select(F.col("_head_nik").alias("_nik")), "_nik", "left_semi")).distinct()
+    people = named.unionByName(
+        known.join(heads.select(F.col("_head_nik").alias("_nik")), "_nik", "left_semi")
+    ).distinct()
     subject = people.select(
         F.col("_nik").alias("_asked"),
         F.col("_kk").alias(REGISTRY_KK),
@@ -80,7 +83,7 @@ def with_subject(tickets: DataFrame, registry: DataFrame, rules: Rules) -> DataF
         REGISTRY_KK,
         F.coalesce(F.col("_status") == _DECEASED, F.lit(False)).alias(SUBJECT_GONE),
         machine.FAULTS,
-        "_conflicts",
+        CONFLICTS,
     )
 
 
@@ -96,10 +99,8 @@ def _judged(joined: DataFrame, rules: Rules) -> DataFrame:
         F.when(F.col("_status") == _INACTIVE, F.lit(Conflict.SUBJECT_INACTIVE)),
         F.when(away, F.lit(Conflict.REPORTER_ELSEWHERE)),
     ]
-    stops = F.when(away & bound, F.array(F.lit(Conflict.REPORTER_ELSEWHERE))).otherwise(
-        F.array().cast("array<string>")
-    )
-    return joined.withColumn("_conflicts", F.array_compact(F.array(*found))).withColumn(
+    stops = F.when(away & bound, F.array(F.lit(Conflict.REPORTER_ELSEWHERE))).otherwise(F.array().cast("array<string>"))
+    return joined.withColumn(CONFLICTS, F.array_compact(F.array(*found))).withColumn(
         machine.FAULTS, F.concat(machine.FAULTS, stops)
     )
 
@@ -114,7 +115,7 @@ def with_repeats(tickets: DataFrame) -> DataFrame:
         The same rows, with REPEATED_TICKET among the conflicts of every later one.
     """
     # A partition holds the tickets of one subject: a handful.
-    order = Window.partitionBy(c.SUBJECT_RECORD_ID, c.TICKET_KIND, F.to_json(intake.PROPOSED)).orderBy(
+    order = Window.partitionBy(c.SUBJECT_RECORD_ID, c.TICKET_KIND, F.to_json(values.PROPOSED)).orderBy(
         c.SUBMITTED_AT, c.TICKET_ID
     )
     known = F.col(c.SUBJECT_RECORD_ID).isNotNull()
@@ -122,5 +123,5 @@ def with_repeats(tickets: DataFrame) -> DataFrame:
     repeated = F.when(F.col("_nth") > 1, F.array(F.lit(Conflict.REPEATED_TICKET))).otherwise(
         F.array().cast("array<string>")
     )
-    told = numbered.withColumn("_conflicts", F.concat("_conflicts", repeated)).drop("_nth")
+    told = numbered.withColumn(CONFLICTS, F.concat(CONFLICTS, repeated)).drop("_nth")
     return told.unionByName(tickets.where(~known))

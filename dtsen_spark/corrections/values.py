@@ -93,7 +93,9 @@ def _read(name: Column, value: Column, given: Column) -> Column:
     limits = F.split(F.try_element_at(_constant(_ranges()), name), _PART)
     within = number.between(F.get(limits, F.lit(1)).cast("long"), F.get(limits, F.lit(2)).cast("long"))
     amount = F.when(within, F.concat(F.get(limits, F.lit(0)), F.lit(f"{_PART}0{_PART}"), number.cast("string")))
-    free = F.when(raw.rlike(F.try_element_at(_constant(_PATTERNS), name)), F.concat(name, F.lit(f"{_PART}0{_PART}"), raw))
+    free = F.when(
+        F.regexp_like(raw, F.try_element_at(_constant(_PATTERNS), name)), F.concat(name, F.lit(f"{_PART}0{_PART}"), raw)
+    )
     silent = F.when(~name.isin(sorted(_told())), F.lit(""))
     return F.coalesce(F.try_element_at(_constant(_answers()), key), amount, free, silent)
 

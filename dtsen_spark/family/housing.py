@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.family.order import AGE_BITS, Key, Race, origins, source_rank, staleness
-from dtsen_spark.family.survivorship import IN_REVIEW
+from dtsen_spark.family.survivorship import CORRECTION, IN_REVIEW
 
 # Upper bound of each connected power, VA, and our code for it (the steps of the PLN tariff).
 _POWER_STEPS: Final = ((450, "VA_450"), (900, "VA_900"), (1300, "VA_1300"), (2200, "VA_2200"))
@@ -19,13 +19,32 @@ _VILLAGE_DIGITS: Final = 10
 _KAB_DIGITS: Final = 4
 
 
+def with_corrections(listed: DataFrame, family_records: DataFrame, corrected: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Let verified values stand beside the family records, as a record of the subject's whole family.
+
+    Args:
+        listed: One row for each person × family record.
+        family_records: ``silver/family_record``.
+        corrected: One row for each correction, as ``survivorship.corrected_records`` returns them.
+
+    Returns:
+        Both frames with a row for each correction.
+    """
+    own = corrected.withColumn(c.FAMILY_RECORD_ID, F.concat(F.lit(f"{CORRECTION}:"), c.RECORD_ID))
+    records = own.select(c.FAMILY_RECORD_ID, c.SOURCE, c.AS_OF, *tables.FAMILY_INDICATORS)
+    return (
+        listed.unionByName(own.select(c.PERSON_ID, c.FAMILY_RECORD_ID), allowMissingColumns=True),
+        family_records.unionByName(records, allowMissingColumns=True),
+    )
+
+
 def attributes(
     assigned: DataFrame, listed: DataFrame, family_records: DataFrame, precedence: Sequence[str]
 ) -> DataFrame:
     """Reduce the family records of each family's members to one row a family.
 
-    A record that lists at least half of the family comes before one that lists fewer; then the best source, then
-    more members, fresher. A value that the first record lacks comes from the next.
+    A record that lists at least half of the family, and a verified value, comes before one that lists fewer; then the
+    best source, then more members, fresher. A value that the first record lacks comes from the next.
 
     Args:
         assigned: One row for each living person: ``person_id``, ``family_id``, ``members``, ``region_code``,
@@ -44,7 +63,7 @@ def attributes(
         .agg(F.count(F.lit(1)).alias("shared"), F.first(c.MEMBERS).alias(c.MEMBERS))
     )
     order = (
-        Key((F.col("shared") * 2 < F.col(c.MEMBERS)).cast("int"), 1),
+        Key(((F.col("shared") * 2 < F.col(c.MEMBERS)) & (F.col(c.SOURCE) != CORRECTION)).cast("int"), 1),
         Key(source_rank(precedence), 3),
         Key(_MOST_SHARED - F.least(F.col("shared"), F.lit(_MOST_SHARED)), 6),
         Key(staleness(), AGE_BITS),
@@ -108,7 +127,7 @@ def power_code(power_va: Column) -> Column:
 def with_measured_power(
     attributes_: DataFrame, persons: DataFrame, assigned: DataFrame, customers: DataFrame
 ) -> DataFrame:
-    """Let the power company's own register override the stated power and lighting.
+    """Let the power company's own register override the stated power and lighting, but not a verified one.
 
     A customer belongs to the family of the person whose NIK it carries, else to the family of its card; of
     several connections the strongest counts.
@@ -142,8 +161,14 @@ def with_measured_power(
     # family : measured power is 1 : 0..1.
     joined = attributes_.join(power, c.FAMILY_ID, "left")
     known = F.col(c.POWER_VA).isNotNull()
+    strongest = F.coalesce(power_code(F.col(c.POWER_VA)), F.col(c.POWER))
+    lighting = F.when(known, F.lit("GRID_METERED")).otherwise(F.col(c.LIGHTING))
+
+    def verified(name: str) -> Column:
+        return F.coalesce(F.col(c.SOURCE_OF).contains(f'"{name}":"{CORRECTION} '), F.lit(False))
+
     return (
-        joined.withColumn(c.POWER, F.coalesce(power_code(F.col(c.POWER_VA)), F.col(c.POWER)))
-        .withColumn(c.LIGHTING, F.when(known, F.lit("GRID_METERED")).otherwise(F.col(c.LIGHTING)))
+        joined.withColumn(c.POWER, F.when(verified(c.POWER), F.col(c.POWER)).otherwise(strongest))
+        .withColumn(c.LIGHTING, F.when(verified(c.LIGHTING), F.col(c.LIGHTING)).otherwise(lighting))
         .drop(c.POWER_VA)
     )

@@ -32,12 +32,27 @@ _LINKED: Final = (
     *tables.PERSON_INDICATORS,
 )
 
+# What a correction says of a person, besides whose it is.
+_VERIFIED: Final = (
+    c.PERSON_ID,
+    c.RECORD_ID,
+    c.SOURCE,
+    c.AS_OF,
+    c.NO_KK,
+    c.REGION_CODE,
+    c.RELATION,
+    c.MARITAL,
+    c.PRESENCE,
+    *tables.PERSON_INDICATORS,
+    survivorship.IN_REVIEW,
+)
+
 
 def run(job: Job) -> None:
     """Make persons and families of the linked records.
 
     Reads ``linkage/membership``, ``linkage/review_queue``, ``silver/person_record``, ``silver/family_record``,
-    ``silver/power_customer`` and the families of the last release; writes ``master/person``,
+    ``silver/correction``, ``silver/power_customer`` and the families of the last release; writes ``master/person``,
     ``person_attribute``, ``family``, ``family_member``, ``family_attribute``.
 
     Args:
@@ -47,6 +62,10 @@ def run(job: Job) -> None:
     membership = job.read(tables.MEMBERSHIP).where(F.col(c.VALID_TO).isNull())
     records = job.read(tables.PERSON_RECORD).select(*_LINKED)
     linked = survivorship.linked_records(membership, records, job.read(tables.REVIEW_QUEUE))
+    corrected = None
+    if job.has(tables.CORRECTION):
+        corrected = survivorship.corrected_records(membership, job.read(tables.CORRECTION))
+        linked = linked.unionByName(corrected.select(*_VERIFIED), allowMissingColumns=True)
 
     # Each of the three is read several times, in few columns: written once to files, not held in memory.
     persons = _keep(
@@ -67,7 +86,10 @@ def run(job: Job) -> None:
     job.write(tables.PERSON_ATTRIBUTE, placed)
     members = job.write(tables.FAMILY_MEMBER, assigned)
     job.write(tables.FAMILY, assigned.where(F.col(c.PERSON_ID) == F.col(c.HEAD_PERSON_ID)))
-    attributes = housing.attributes(assigned, listed, job.read(tables.FAMILY_RECORD), rules.housing_precedence)
+    family_records = job.read(tables.FAMILY_RECORD)
+    if corrected is not None:
+        listed, family_records = housing.with_corrections(listed, family_records, corrected)
+    attributes = housing.attributes(assigned, listed, family_records, rules.housing_precedence)
     if job.has(tables.POWER_CUSTOMER):
         attributes = housing.with_measured_power(attributes, persons, assigned, job.read(tables.POWER_CUSTOMER))
     job.write(tables.FAMILY_ATTRIBUTE, attributes)

@@ -12,6 +12,8 @@ from dtsen_spark import tables
 from dtsen_spark.family.order import AGE_BITS, Key, Race, origins, source_rank, staleness
 
 REGISTRY: Final = tables.PERSON_SOURCES[0]
+# Values that a ticket or a field check verified: a source of its own, first in the configuration's lists of trust.
+CORRECTION: Final = tables.CORRECTION.name
 
 # Columns that only this stage reads; they are in its scratch tables, never in a published one.
 REGISTRY_KK: Final = "registry_kk"
@@ -59,6 +61,22 @@ def linked_records(membership: DataFrame, records: DataFrame, review: DataFrame)
     )
 
 
+def corrected_records(membership: DataFrame, corrections: DataFrame) -> DataFrame:
+    """Put the person on each row of verified values.
+
+    Args:
+        membership: Current rows of ``linkage/membership``: one row for each record.
+        corrections: ``silver/correction``: one row for each registry record with verified values.
+
+    Returns:
+        One row for each correction whose record is linked: its columns, ``person_id``, ``source``, ``in_review``.
+    """
+    # correction : membership is 1 : 0..1; the few corrections decide the size.
+    return corrections.join(membership.select(c.RECORD_ID, c.PERSON_ID), c.RECORD_ID).withColumns(
+        {c.SOURCE: F.lit(CORRECTION), IN_REVIEW: F.lit(False)}
+    )
+
+
 def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Sequence[str], on: date) -> DataFrame:
     """Reduce the records of each person to one row.
 
@@ -99,9 +117,9 @@ def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Se
     }
     grouped = ordered.groupBy(c.PERSON_ID).agg(
         *(race.least().alias(column) for column, race in races.items()),
-        races[c.NO_KK].least(registered).alias(REGISTRY_KK),
+        races[c.NO_KK].least(registered | (F.col(c.SOURCE) == CORRECTION)).alias(REGISTRY_KK),
         *(F.max(F.col(c.SOURCE) == source).alias(f"_from_{source}") for source in tables.PERSON_SOURCES),
-        F.count(F.lit(1)).alias(RECORDS),
+        F.count_if(F.col(c.SOURCE) != CORRECTION).alias(RECORDS),
         F.max("_inactive").alias("_inactive"),
         F.max(registered & ~F.col("_inactive")).alias("_active"),
         F.max(IN_REVIEW).alias(IN_REVIEW),
@@ -170,11 +188,13 @@ def _sources() -> Column:
 
 def _life_marks() -> tuple[Column, ...]:
     registered = F.col(c.SOURCE) == REGISTRY
-    dead = F.col(c.REGISTRY_STATUS) == "DECEASED"
+    # A verified death is as good as a registered one.
+    verified = (F.col(c.SOURCE) == CORRECTION) & (F.col(c.PRESENCE) == "DECEASED")
+    dead = (registered & (F.col(c.REGISTRY_STATUS) == "DECEASED")) | verified
     seen_dead = ~registered & (F.col(c.PRESENCE) == "DECEASED")
     seen_alive = (registered & ~dead) | (~registered & F.col(c.PRESENCE).isin(*_LIFE_SIGNS))
     return (
-        F.max(F.coalesce(registered & dead, F.lit(False))).alias("_dead_in_registry"),
+        F.max(F.coalesce(dead, F.lit(False))).alias("_dead_in_registry"),
         F.max(F.when(seen_dead, F.col(c.AS_OF))).alias("_last_seen_dead"),
         F.max(F.when(seen_alive, F.col(c.AS_OF))).alias("_last_seen_alive"),
     )

@@ -13,6 +13,7 @@ from dtsen_spark.config import HarmoniseConfig
 from dtsen_spark.contract import TableContract
 from dtsen_spark.harmonise import names, registers, survey
 from dtsen_spark.harmonise.consistency import contradictions
+from dtsen_spark.harmonise.corrections import corrections
 from dtsen_spark.harmonise.families import FAMILY_TABLES, family_records
 from dtsen_spark.harmonise.figures import REGISTRY_STATES, codes_not_sure, count_findings, findings
 from dtsen_spark.harmonise.persons import PERSON_TABLES, REGISTRY, person_records
@@ -63,8 +64,8 @@ class _Silver:
 def run(job: Job) -> None:
     """Harmonise a build's accepted rows: every silver table, then the figures.
 
-    Reads ``accepted/*``; writes ``silver/*`` and ``ops/dq_metric``. A table that was never delivered becomes an empty
-    silver table.
+    Reads ``accepted/*`` and ``corrections/override``; writes ``silver/*`` and ``ops/dq_metric``. A table that was never
+    delivered becomes an empty silver table.
 
     Args:
         job: The run.
@@ -93,6 +94,8 @@ def run(job: Job) -> None:
     found = contradictions(job.read(tables.PERSON_RECORD), job.read(tables.RECIPIENT), job.period.last_day)
     unsure = codes_not_sure(_region_codes(intake))
     job.write_metrics(STAGE, count_findings(counted).unionByName(found).unionByName(unsure))
+    if job.has(tables.OVERRIDE):
+        job.write(tables.CORRECTION, corrections(job.read(tables.OVERRIDE)))
     _enter_coverage(job)
     rules = names.rules()
     job.ledger.metric(STAGE, "name_rules", rules.count, subject="conf/names/rules.csv", rule=rules.version)

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark import tables
 from dtsen_spark.linkage import working as w
 from dtsen_spark.linkage.collapse import REGISTRY, node_of_record
 from dtsen_spark.linkage.peers import LABEL_NODE, settled_components
@@ -15,6 +16,7 @@ from dtsen_spark.linkage.peers import LABEL_NODE, settled_components
 _CLUSTER: Final = "cluster_of_record"
 _BY_NIK: Final = "by_nik"
 _TARGET: Final = "target_record"
+_STANDING: Final = "STANDING"
 
 
 class Label(StrEnum):
@@ -34,6 +36,36 @@ class Reason(StrEnum):
 def is_registry(record_id: str) -> Column:
     """Say whether a record id is of the registry."""
     return F.col(record_id).startswith(f"{REGISTRY}:")
+
+
+def united(delivered: DataFrame, overrides: DataFrame) -> DataFrame:
+    """Add what upheld tickets decided on pairs of records to what was delivered.
+
+    Args:
+        delivered: ``silver/label_pair``.
+        overrides: ``corrections/override``.
+
+    Returns:
+        One row for each pair, whichever way round it was named: of two decisions the later.
+    """
+    first, second = F.col(c.RECORD_ID), F.col(c.RECORD_ID_R)
+    decided = overrides.where((F.col(c.STATE) == _STANDING) & (F.col(c.INDICATOR) == c.LABEL)).select(
+        F.least(first, second).alias(c.RECORD_ID_L),
+        F.greatest(first, second).alias(c.RECORD_ID_R),
+        F.col(c.VALUE_TEXT).alias(c.LABEL),
+        F.concat(F.lit("ticket "), F.col(c.TICKET_ID)).alias(c.DECIDED_BY),
+        F.col(c.VERIFIED_ON).cast("timestamp").alias(c.DECIDED_AT),
+    )
+    names = tables.LABEL_PAIR.columns
+    pair = F.struct(c.DECIDED_AT, c.LABEL, c.DECIDED_BY, c.RECORD_ID_L, c.RECORD_ID_R)
+    both = delivered.select(*names).unionByName(decided)
+    return (
+        both.groupBy(
+            F.least(c.RECORD_ID_L, c.RECORD_ID_R).alias("_one"), F.greatest(c.RECORD_ID_L, c.RECORD_ID_R).alias("_two")
+        )
+        .agg(F.max(pair).alias("_last"))
+        .select(*(F.col(f"_last.{name}").alias(name) for name in names))
+    )
 
 
 def kept_apart(labels: DataFrame) -> DataFrame:

@@ -94,6 +94,8 @@ def prepare(job: Job, scratch: Scratch, hide_nik_of: str | None = None) -> Prepa
         silver = silver.withColumn(c.NIK, F.when(F.col(c.SOURCE) != hide_nik_of, F.col(c.NIK)))
     records = collapse.prepared(silver)
     decisions = job.read(tables.LABEL_PAIR) if job.has(tables.LABEL_PAIR) else job.lake.empty(tables.LABEL_PAIR)
+    if job.has(tables.OVERRIDE):
+        decisions = labels.united(decisions, job.read(tables.OVERRIDE))
     apart = labels.kept_apart(decisions)
     own_kk = F.when(F.col(w.KK_NUMBER).isNotNull(), F.array(w.KK_NUMBER))
     anchors = collapse.spine(records).withColumn(w.HOUSEHOLD_KKS, own_kk)

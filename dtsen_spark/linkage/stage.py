@@ -29,9 +29,9 @@ log = structlog.get_logger(__name__)
 def run(job: Job) -> None:
     """Link person records to persons and give them their ids.
 
-    Reads ``silver/person_record``, ``silver/label_pair`` and the published membership; writes ``linkage/membership``,
-    ``linkage/crosswalk``, ``linkage/review_queue`` and ``linkage/edge``. Uses the registered model, and trains one
-    where there is none.
+    Reads ``silver/person_record``, ``silver/label_pair``, ``corrections/override`` and the published membership; writes
+    ``linkage/membership``, ``linkage/crosswalk``, ``linkage/review_queue`` and ``linkage/edge``. Uses the registered
+    model, and trains one where there is none.
 
     Args:
         job: The job.

@@ -14,6 +14,7 @@ from dtsen_spark.contract import TableContract, local_frame
 from dtsen_spark.job import Job
 from dtsen_spark.marts import cells, counting, figures
 from dtsen_spark.marts.disclosure import Before
+from dtsen_spark.marts.objections import counted_tickets, objection_rows
 
 STAGE: Final = "marts"
 
@@ -26,7 +27,7 @@ def run(job: Job) -> None:
     """Write the statistics of the release, a table of each contract of ``tables.STATS``.
 
     Reads ``welfare/score``, ``master/person``, ``master/person_attribute``, ``programs/<program>``,
-    ``linkage/membership``, ``linkage/edge``, the card of the PMT model, and what the last published release left out.
+    ``linkage/membership``, ``linkage/edge``, ``corrections/ticket``, the card of the PMT model, and what the last published release left out.
 
     Args:
         job: The run.
@@ -101,6 +102,9 @@ def run(job: Job) -> None:
         ),
         tables.STATS_LINKAGE: cells.linkage_rows(counting.linked(job), small),
         tables.STATS_FIGURE: figures.figure_rows(job, small),
+        tables.STATS_OBJECTION: objection_rows(
+            counted_tickets(job.read(tables.TICKET)) if job.has(tables.TICKET) else [], small
+        ),
     }
     # Every release's publication replaces the slice of its period, so all are written even where empty.
     # Each write is a small job that mostly waits for its plan, so they go side by side.

@@ -1,4 +1,4 @@
-"""What ``dtsen status`` tells: releases, accounts of the newest one, figures of its gates."""
+"""What ``dtsen status`` tells: releases, accounts of the newest one, figures of its gates, deadlines of tickets."""
 
 import json
 from typing import Any, Final
@@ -24,8 +24,8 @@ def status(lake: Lake) -> dict[str, list[dict[str, Any]]]:
 
     Returns:
         By section title, rows with the same keys: releases (oldest first), the newest release's accounts (the last
-        run of each stage), how its deliveries drifted from the contract, and its figures that are warnings or critical,
-        summed over regions.
+        run of each stage), how its deliveries drifted from the contract, its figures that are warnings or critical,
+        summed over regions, and its open tickets by step.
     """
     registry = Registry(lake)
     current = registry.current()
@@ -48,6 +48,8 @@ def status(lake: Lake) -> dict[str, list[dict[str, Any]]]:
         sections[f"Accounts of {newest}"] = _accounts(lake, newest)
         sections[f"Drift of {newest}"] = _drift(lake, newest)
         sections[f"Warnings of {newest}"] = _warnings(lake, newest)
+        if lake.exists(tables.TICKET, build=newest):
+            sections[f"Open tickets of {newest}"] = _open_tickets(lake.read(tables.TICKET, build=newest))
     return sections
 
 
@@ -85,6 +87,20 @@ def _warnings(lake: Lake, release_id: str) -> list[dict[str, Any]]:
     )
     by_rule = figures.groupBy(*_FIGURE[:-1]).agg(F.sum(c.VALUE).alias(c.VALUE))
     return _rows(by_rule.orderBy(*_FIGURE).limit(_MOST_FIGURES))
+
+
+def _open_tickets(tickets: DataFrame) -> list[dict[str, Any]]:
+    counted = (
+        tickets.where(F.col(c.OUTCOME) == "OPEN")
+        .groupBy(c.WAITS_FOR, c.STATE)
+        .agg(
+            F.count(F.lit(1)).alias("open"),
+            F.count_if(c.OVERDUE).alias(c.OVERDUE),
+            F.min(c.DUE).alias("first deadline"),
+            F.max(c.DAYS_OPEN).alias("longest, days"),
+        )
+    )
+    return _rows(counted.orderBy(c.WAITS_FOR, c.STATE))
 
 
 def _rows(df: DataFrame) -> list[dict[str, Any]]:

@@ -1,0 +1,6 @@
+"""The loop back: objections and field checks to verified values, answers of programs to what disagrees."""
+
+from dtsen_spark.corrections.stage import run
+from dtsen_spark.corrections.track import track
+
+__all__ = ["run", "track"]

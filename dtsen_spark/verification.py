@@ -1,0 +1,277 @@
+"""Field checks: the sample of a published release, what visits say of its errors, visits of a synthetic nation."""
+
+import csv
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.corrections.estimation import Estimate, Sample, exclusion_error, inclusion_error
+from dtsen_spark.corrections.sampling import draw, frame, load_terms
+from dtsen_spark.errors import UsageError
+from dtsen_spark.job import Period
+from dtsen_spark.lake import Lake
+from dtsen_spark.programs import load_rules
+
+_VISITS: Final = "verifikasi/hasil"
+_SPENDS: Final = "_spends"
+_SELECTED: Final = "_selected"
+
+
+def sample(lake: Lake, release_id: str, period: str, programs: tuple[str, ...], budget: int) -> int:
+    """Draw the field checks of a published release into ``verify/assignment``.
+
+    Args:
+        lake: The lake; the caller holds it.
+        release_id: The published release.
+        period: Its period.
+        programs: Programs whose decisions make strata.
+        budget: Visits.
+
+    Returns:
+        Families drawn.
+
+    Raises:
+        UsageError: The release has no scores, or the budget is too small.
+    """
+    terms = load_terms()
+    if not lake.exists(tables.SCORE):
+        message = f"{lake.root}: no published scores; publish a release first"
+        raise UsageError(message)
+
+    def of_period(df: DataFrame) -> DataFrame:
+        return df.where(F.col(c.RELEASE_ID) == release_id)
+
+    decisions = [lake.read(t) for p in programs if lake.exists(t := tables.decision(p))]
+    cuts = of_period(lake.read(tables.CUTPOINT)).where(F.col(c.UNIT) == "person").collect()  # nine rows
+    families = frame(
+        of_period(lake.read(tables.SCORE)),
+        [of_period(one) for one in decisions],
+        {row[c.K]: row[c.SCORE] for row in cuts},
+        terms,
+    )
+    drawn = draw(families, budget, release_id, terms).withColumns(
+        {c.PERIOD: F.lit(period), c.RELEASE_ID: F.lit(release_id)}
+    )
+    return lake.write(tables.ASSIGNMENT, drawn, slice_values={c.PERIOD: period}).rows
+
+
+def write_assignments(lake: Lake, period: str, out: Path) -> int:
+    """Write the assignments of a period as one CSV a village.
+
+    Args:
+        lake: The lake.
+        period: The period.
+        out: Folder for the files; made where it is not there.
+
+    Returns:
+        Files written.
+    """
+    rows = lake.read(tables.ASSIGNMENT).where(F.col(c.PERIOD) == period).orderBy(c.REGION_CODE, c.ASSIGNMENT_ID)
+    names = (c.ASSIGNMENT_ID, c.FAMILY_ID, c.REGION_CODE, c.REASON, c.OFFICER)
+    villages: dict[str, list[tuple[Any, ...]]] = {}
+    for row in rows.select(*names).toLocalIterator():  # as many as the budget of visits
+        villages.setdefault(row[c.REGION_CODE] or "unknown", []).append(tuple(row))
+    out.mkdir(parents=True, exist_ok=True)
+    for village, visits in villages.items():
+        with (out / f"{village}.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerows([names, *visits])
+    return len(villages)
+
+
+def simulate(lake: Lake, truth: Path, landing: Path, as_of: str) -> int:
+    """Play the visits of the newest assignments from the truth of a synthetic nation, as a delivery.
+
+    One family in twenty is not met and one in fifty refuses, by a hash of the assignment. Who is met tells what the
+    family truly spends. Truth holds no indicators, so the visits change none.
+
+    Args:
+        lake: The lake, with ``verify/assignment``.
+        truth: Folder with the nation's truth.
+        landing: Landing zone that gets the delivery.
+        as_of: Day of the delivery, ``YYYY-MM-DD``.
+
+    Returns:
+        Visits delivered.
+
+    Raises:
+        UsageError: There is no assignment, or a delivery of that day stands already.
+    """
+    if not lake.exists(tables.ASSIGNMENT):
+        message = f"{lake.root}: no assignments; run 'dtsen verify sample' first"
+        raise UsageError(message)
+    folder = landing / _VISITS / f"{as_of.replace('-', '')}-01"
+    if (folder / "_manifest.json").exists():
+        message = f"{folder}: is delivered already; name another day"
+        raise UsageError(message)
+    rows = _visits(lake, truth).toPandas()  # as many as the budget of visits
+    folder.mkdir(parents=True, exist_ok=True)
+    names = tables.LANDING[_VISITS].columns
+    file = folder / "part-00000.csv"
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["op", *names])
+        for row in rows.to_dict("records"):
+            told = {**row, "visited_at": as_of}
+            writer.writerow(["U", *(told.get(name) or "" for name in names)])
+    source, table = _VISITS.split("/")
+    manifest = {
+        "source": source,
+        "table": table,
+        "batch_id": folder.name,
+        "as_of": as_of,
+        "mode": "delta",
+        "schema_version": 1,
+        "files": [{"name": file.name, "rows": len(rows), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}],
+    }
+    (folder / "_manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    return len(rows)
+
+
+def _visits(lake: Lake, truth: Path) -> DataFrame:
+    """Return the answers: the true family of most of a family's members tells what it spends."""
+    read = lake.spark.read.parquet
+    newest = lake.read(tables.ASSIGNMENT)
+    members = lake.read(tables.FAMILY_MEMBER).select(c.FAMILY_ID, c.PERSON_ID)
+    links = lake.read(tables.MEMBERSHIP).where(F.col(c.VALID_TO).isNull()).select(c.PERSON_ID, c.RECORD_ID)
+    true_family = read(str(truth / "person.parquet")).join(
+        read(str(truth / "family.parquet")).select("true_person_id", "true_family_id"), "true_person_id"
+    )
+    votes = (
+        newest.select(c.ASSIGNMENT_ID, c.FAMILY_ID)
+        .join(members, c.FAMILY_ID)
+        .join(links, c.PERSON_ID)
+        .join(true_family.select(c.RECORD_ID, "true_family_id"), c.RECORD_ID)
+        .groupBy(c.ASSIGNMENT_ID, "true_family_id")
+        .count()
+    )
+    home = votes.groupBy(c.ASSIGNMENT_ID).agg(F.max(F.struct("count", "true_family_id")).alias("home"))
+    spent = read(str(truth / "consumption.parquet"))
+    met = F.pmod(F.xxhash64(F.lit("visit"), c.ASSIGNMENT_ID), F.lit(100))
+    outcome = F.when(met < 5, "3").when(met < 7, "4").when(F.col("home").isNull(), "5").otherwise("1")
+    return (
+        newest.join(home, c.ASSIGNMENT_ID, "left")
+        .join(spent, F.col("home.true_family_id") == F.col("true_family_id"), "left")
+        .orderBy(c.ASSIGNMENT_ID)
+        .select(
+            c.ASSIGNMENT_ID,
+            c.FAMILY_ID,
+            F.col(c.OFFICER).alias("officer_id"),
+            outcome.alias("outcome"),
+            F.lit("{}").alias("changes"),
+            F.lit("[]").alias("photos"),
+            F.when(outcome == "1", F.round(F.exp("log_expenditure")).cast("long").cast("string")).alias(
+                "pengeluaran_per_kapita"
+            ),
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Estimated errors of one program in one place.
+
+    Attributes:
+        program: Program.
+        region: ``00`` for the nation, else the province.
+        inclusion: Share of the selected whom it is not meant for; None where no visit tells.
+        exclusion: Share of those whom it is meant for who are not selected; None where no visit tells.
+    """
+
+    program: str
+    region: str
+    inclusion: Estimate | None
+    exclusion: Estimate | None
+
+
+def estimate(lake: Lake, build: str, programs: tuple[str, ...]) -> list[Errors]:
+    """Estimate inclusion and exclusion errors of the release that the newest assignments were drawn from.
+
+    A program with deciles up to k is meant for the families of the k tenths of persons who spend least, by what the
+    visits measured: the cut is the weighted quantile of the sample. The intervals take the cut as given.
+
+    Args:
+        lake: The lake.
+        build: Release whose build holds the accepted results.
+        programs: Programs to estimate.
+
+    Returns:
+        One entry for each program and place, nation first.
+
+    Raises:
+        UsageError: There are no assignments, or no results.
+    """
+    results = tables.accepted(tables.LANDING[_VISITS])
+    if not lake.exists(tables.ASSIGNMENT) or not lake.exists(results, build=build):
+        message = f"{lake.root}: no assignments with results; deliver verifikasi/hasil and run the next period first"
+        raise UsageError(message)
+    told = lake.read(results, build=build).select(
+        c.ASSIGNMENT_ID, F.col("pengeluaran_per_kapita").try_cast("double").alias(_SPENDS)
+    )
+    newest = lake.read(tables.ASSIGNMENT).agg(F.max(c.PERIOD)).collect()[0][0]
+    scores = lake.read(tables.SCORE).where(F.col(c.PERIOD) == newest).select(c.FAMILY_ID, c.MEMBERS)
+    # assignment : answer is 1 : 0..1, assignment : family is n : 1.
+    drawn = (
+        lake.read(tables.ASSIGNMENT)
+        .where(F.col(c.PERIOD) == newest)
+        .join(told, c.ASSIGNMENT_ID, "left")
+        .join(scores, c.FAMILY_ID)
+    )
+    found: list[Errors] = []
+    for rules in load_rules(programs, Period.parse(newest)):
+        chosen = (
+            lake.read(tables.decision(rules.program))
+            .where((F.col(c.PERIOD) == newest) & (F.col(c.DECISION) == "SELECTED"))
+            .select(c.FAMILY_ID)
+            .distinct()
+            .withColumn(_SELECTED, F.lit(True))
+        )
+        # As many rows as visits.
+        rows = drawn.join(chosen, c.FAMILY_ID, "left").orderBy(c.ASSIGNMENT_ID).toPandas()
+        if rows[_SPENDS].notna().any():
+            found += _errors(rules.program, rows, rules.rules.deciles[-1] / 10)
+    return found
+
+
+def as_row(errors: Errors) -> dict[str, str]:
+    """Return an estimate as words for a table."""
+
+    def words(one: Estimate | None) -> str:
+        return f"{one.value:.1%} ({one.low:.1%} to {one.high:.1%}, {one.visits:,} visits)" if one else "no visit"
+
+    return {
+        "program": errors.program,
+        "region": errors.region,
+        "inclusion error": words(errors.inclusion),
+        "exclusion error": words(errors.exclusion),
+    }
+
+
+def _errors(program: str, rows: pd.DataFrame, share: float) -> list[Errors]:
+    weight = rows[c.MEMBERS] / rows[c.PROBABILITY]
+    answered = rows[_SPENDS].notna()
+    ordered = rows[answered].sort_values([_SPENDS, c.ASSIGNMENT_ID])
+    reached = weight[ordered.index].cumsum() / weight[ordered.index].sum()
+    cut = ordered[_SPENDS][reached <= share].max()
+    places = {"00": rows} | {place: part for place, part in rows.groupby(rows[c.REGION_CODE].str[:2]) if place}
+    errors = []
+    for place, part in places.items():
+        strata = np.unique(part[c.STRATUM], return_inverse=True)[1]
+        sample_ = Sample(
+            stratum=strata.astype(np.int64),
+            probability=part[c.PROBABILITY].to_numpy(float),
+            answered=part[_SPENDS].notna().to_numpy(),
+            selected=part[_SELECTED].notna().to_numpy(),
+            poor=(part[_SPENDS] <= cut).to_numpy(),
+        )
+        errors.append(Errors(program, str(place), inclusion_error(sample_), exclusion_error(sample_)))
+    return errors
