@@ -77,6 +77,7 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage("family", family.run, ("family",), "persons to families"),
     Stage("welfare", welfare.run, ("welfare",), "families to scores and deciles"),
     Stage("programs", programs.run, ("programs",), "who gets what, and why"),
+    Stage("effects", corrections.run_effects, ("programs",), "what each objection changed"),
     Stage("marts", marts.run, ("privacy",), "statistics without personal data"),
     Stage("audit", quality.run, ("quality",), "the gate of the release"),
 )

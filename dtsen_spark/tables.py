@@ -382,6 +382,27 @@ OVERRIDE: Final = TableContract(
     ),
     published=True,
 )
+EFFECT: Final = TableContract(
+    layer="corrections",
+    name="effect",
+    one_row_is="ticket × subject in the release in which its values first stand",
+    key=(c.TICKET_ID, c.PERSON_ID),
+    fields=fields(
+        c.TICKET_ID,
+        c.PERSON_ID,
+        c.CHANGED_FIELDS,
+        c.SCORE_BEFORE,
+        c.SCORE,
+        c.DECILE_BEFORE,
+        c.DECILE,
+        c.DECISIONS,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.TICKET_ID, c.PERSON_ID),
+    ),
+    published=True,
+    slice_by=(c.PERIOD,),
+)
 ANSWER: Final = TableContract(
     layer="corrections",
     name="answer",
@@ -1187,6 +1208,7 @@ TABLES: Final[tuple[TableContract, ...]] = (
     TICKET,
     TICKET_EVENT,
     OVERRIDE,
+    EFFECT,
     ANSWER,
     PERSON_RECORD,
     FAMILY_RECORD,

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark import tables
+from dtsen_spark import corrections, tables
 from dtsen_spark.corrections.estimation import Estimate, Sample, exclusion_error, inclusion_error
 from dtsen_spark.corrections.sampling import draw, frame, load_terms
 from dtsen_spark.errors import UsageError
@@ -55,6 +55,7 @@ def sample(lake: Lake, release_id: str, period: str, programs: tuple[str, ...], 
     families = frame(
         of_period(lake.read(tables.SCORE)),
         [of_period(one) for one in decisions],
+        _requested(lake),
         {row[c.K]: row[c.SCORE] for row in cuts},
         terms,
     )
@@ -62,6 +63,27 @@ def sample(lake: Lake, release_id: str, period: str, programs: tuple[str, ...], 
         {c.PERIOD: F.lit(period), c.RELEASE_ID: F.lit(release_id)}
     )
     return lake.write(tables.ASSIGNMENT, drawn, slice_values={c.PERIOD: period}).rows
+
+
+def _requested(lake: Lake) -> DataFrame:
+    """Return the families for whose member an open ticket asks for a visit at once."""
+    members = lake.read(tables.FAMILY_MEMBER).select(c.FAMILY_ID, c.PERSON_ID)
+    if not lake.exists(tables.TICKET):
+        return members.select(c.FAMILY_ID).limit(0)
+    tickets = lake.read(tables.TICKET).where(
+        F.col(c.TICKET_KIND).isin(*corrections.ticket_terms().flag_at_once)
+        & F.col(c.IDENTIFIED_ON).isNotNull()
+        & (F.col(c.OUTCOME) == "OPEN")
+    )
+    links = lake.read(tables.MEMBERSHIP).where(F.col(c.VALID_TO).isNull())
+    # ticket : record : person : family is n : 1 : 1 : 0..1; the few tickets decide the size.
+    return (
+        tickets.select(F.col(c.SUBJECT_RECORD_ID).alias(c.RECORD_ID))
+        .join(links.select(c.RECORD_ID, c.PERSON_ID), c.RECORD_ID)
+        .join(members, c.PERSON_ID)
+        .select(c.FAMILY_ID)
+        .distinct()
+    )
 
 
 def write_assignments(lake: Lake, period: str, out: Path) -> int:

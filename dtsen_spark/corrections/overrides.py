@@ -103,6 +103,48 @@ def _identity() -> Column:
     return F.when(whole, F.array(one)).otherwise(none)
 
 
+def of_visits(results: DataFrame, assignments: DataFrame, families: DataFrame, membership: DataFrame) -> DataFrame:
+    """Return the values that field checks saw.
+
+    A visit speaks of the family that was drawn; its values are kept with the registry record of the family's head, so
+    that they follow the head into the next release. A change that cannot be read says nothing.
+
+    Args:
+        results: Accepted rows of verifikasi/hasil.
+        assignments: ``verify/assignment``.
+        families: Published ``master/family``.
+        membership: Published ``linkage/membership``.
+
+    Returns:
+        One row for each visit × field, in the columns of ``of_tickets``; ``ticket_id`` is the assignment.
+    """
+    seen = results.select(
+        F.col(c.NATIVE_KEY).alias(c.ASSIGNMENT_ID),
+        F.to_date(F.try_to_timestamp("visited_at")).alias(c.VERIFIED_ON),
+        F.from_json("changes", "map<string,string>").alias(intake.CHANGES),
+        F.from_json("photos", "array<string>").alias("_photos"),
+    ).where(F.col(c.VERIFIED_ON).isNotNull() & F.col(intake.CHANGES).isNotNull())
+    records = membership.where(F.col(c.VALID_TO).isNull() & F.col(c.RECORD_ID).startswith(f"{subjects.REGISTRY}:"))
+    # visit : assignment : family : head : registry record is 1 : 1 : 0..1 : 1 : 0..1 (I1); the visits are few.
+    placed = (
+        values.proposed(seen, intake.CHANGES)
+        .join(assignments.select(c.ASSIGNMENT_ID, c.FAMILY_ID), c.ASSIGNMENT_ID)
+        .join(families.select(c.FAMILY_ID, c.HEAD_PERSON_ID), c.FAMILY_ID)
+        .join(records.select(F.col(c.PERSON_ID).alias(c.HEAD_PERSON_ID), c.RECORD_ID), c.HEAD_PERSON_ID)
+    )
+    return placed.withColumn("_one", F.explode(values.PROPOSED)).select(
+        c.RECORD_ID,
+        F.col(f"_one.{c.INDICATOR}").alias(c.INDICATOR),
+        F.col(f"_one.{c.VALUE_TEXT}").alias(c.VALUE_TEXT),
+        F.lit(None).cast("string").alias(c.RECORD_ID_R),
+        F.lit(FIELD_CHECK).alias(c.ORIGIN),
+        F.col(c.ASSIGNMENT_ID).alias(c.TICKET_ID),
+        F.array_sort(F.coalesce("_photos", F.array().cast("array<string>"))).alias(c.EVIDENCE),
+        c.VERIFIED_ON,
+        F.lit(STANDING).alias(c.STATE),
+    )
+
+
 def settled(verified: DataFrame) -> DataFrame:
     """Let the newest verified value of each field stand.
 

@@ -16,14 +16,17 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.contract import local_frame
 from dtsen_spark.corrections.terms import folder
 from dtsen_spark.errors import ConfigError, UsageError
 
 SELECTED: Final = "_selected"
+_REQUESTED: Final = "_requested"
 _KLASS: Final = "_class"
 _DRAW: Final = "_draw"
 _ORDER: Final = "_order"
 _OTHER: Final = "OTHER"
+_CLASSES: Final = ("REQUESTED", "HELD", "BORDERLINE", "STALE", _OTHER)
 # Digits of the region in a stratum, finest first: kab/kota, province, nation.
 _REGION_DIGITS: Final = (4, 2, 0)
 _HASHES: Final = 2.0**53
@@ -35,6 +38,7 @@ class SamplingTerms(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     classes: Mapping[str, float] = Field(description="How many times as often as OTHER a class is drawn.")
+    certain: tuple[str, ...] = Field(description="Classes that are visited whole.")
     near_cuts: tuple[int, ...] = Field(description="Cuts that decide for a program.")
     near: float = Field(gt=0, description="Distance to such a cut that is near, log of expenditure.")
     stale_below: float = Field(ge=0, le=1, description="Confidence below which a score is stale.")
@@ -54,18 +58,25 @@ def load_terms() -> SamplingTerms:
     except (OSError, yaml.YAMLError, ValidationError) as error:
         message = f"{path}: no valid terms of sampling ({type(error).__name__})"
         raise ConfigError(message) from None
-    if set(terms.classes) != {"HELD", "BORDERLINE", "STALE", _OTHER} or min(terms.classes.values()) <= 0:
-        message = f"{path}: classes must be HELD, BORDERLINE, STALE and OTHER, each with a factor above 0"
+    if set(terms.classes) != set(_CLASSES) or min(terms.classes.values()) <= 0 or set(terms.certain) - set(_CLASSES):
+        message = f"{path}: classes must be {', '.join(_CLASSES)}, each with a factor above 0"
         raise ConfigError(message)
     return terms
 
 
-def frame(scores: DataFrame, decisions: list[DataFrame], cuts: Mapping[int, int], terms: SamplingTerms) -> DataFrame:
+def frame(
+    scores: DataFrame,
+    decisions: list[DataFrame],
+    requested: DataFrame,
+    cuts: Mapping[int, int],
+    terms: SamplingTerms,
+) -> DataFrame:
     """Return every family that can be visited, with what its stratum hangs on.
 
     Args:
         scores: ``welfare/score`` of the release.
         decisions: ``programs/*`` of the release.
+        requested: ``family_id`` of those for whom a visit was asked, unique.
         cuts: Score at each cut, in millionths.
         terms: The terms.
 
@@ -86,18 +97,24 @@ def frame(scores: DataFrame, decisions: list[DataFrame], cuts: Mapping[int, int]
         if k in cuts:
             near = near | (F.abs(F.col(c.SCORE) - F.lit(cuts[k])) <= distance)
     klass = (
-        F.when(F.coalesce(c.HOLD, F.lit(False)), F.lit("HELD"))
+        F.when(F.coalesce(_REQUESTED, F.lit(False)), F.lit("REQUESTED"))
+        .when(F.coalesce(c.HOLD, F.lit(False)), F.lit("HELD"))
         .when(near, F.lit("BORDERLINE"))
         .when(F.col(c.CONFIDENCE) < terms.stale_below, F.lit("STALE"))
         .otherwise(F.lit(_OTHER))
     )
-    # family : its decisions is 1 : 0..1.
-    return scores.join(of_family, c.FAMILY_ID, "left").select(
-        c.FAMILY_ID,
-        F.coalesce(c.REGION_CODE, F.lit("")).alias(c.REGION_CODE),
-        F.coalesce(c.DECILE, F.lit(0)).alias(c.DECILE),
-        klass.alias(_KLASS),
-        F.coalesce(SELECTED, F.lit(False)).alias(SELECTED),
+    # family : its decisions is 1 : 0..1, family : request is 1 : 0..1.
+    asked = requested.select(c.FAMILY_ID, F.lit(True).alias(_REQUESTED))
+    return (
+        scores.join(of_family, c.FAMILY_ID, "left")
+        .join(asked, c.FAMILY_ID, "left")
+        .select(
+            c.FAMILY_ID,
+            F.coalesce(c.REGION_CODE, F.lit("")).alias(c.REGION_CODE),
+            F.coalesce(c.DECILE, F.lit(0)).alias(c.DECILE),
+            klass.alias(_KLASS),
+            F.coalesce(SELECTED, F.lit(False)).alias(SELECTED),
+        )
     )
 
 
@@ -111,7 +128,7 @@ def stratum(digits: int) -> Column:
 def allocated(sizes: Mapping[str, int], budget: int, terms: SamplingTerms) -> dict[str, int]:
     """Share the visits over the strata: in proportion to families × factor of the class, at least the least.
 
-    >>> terms = SamplingTerms(classes={"HELD": 12, "BORDERLINE": 4, "STALE": 2, "OTHER": 1}, near_cuts=(4,), near=0.05,
+    >>> terms = SamplingTerms(classes={"HELD": 12, "BORDERLINE": 4, "OTHER": 1}, certain=(), near_cuts=(4,), near=0.05,
     ...     stale_below=0.5, least_visits=2, visits_per_officer=60)
     >>> allocated({"32/1/OTHER/OUT": 900, "32/4/BORDERLINE/IN": 100, "32/4/HELD/IN": 1}, 20, terms)
     {'32/1/OTHER/OUT': 13, '32/4/BORDERLINE/IN': 6, '32/4/HELD/IN': 1}
@@ -124,7 +141,7 @@ def allocated(sizes: Mapping[str, int], budget: int, terms: SamplingTerms) -> di
     Returns:
         Visits of each stratum; their sum is the budget, or all families where these are fewer.
     """
-    visits = {name: min(size, terms.least_visits) for name, size in sizes.items()}
+    visits = {name: _least(name, size, terms) for name, size in sizes.items()}
     weights = {name: size * terms.classes[name.split("/")[2]] for name, size in sizes.items()}
     left = min(budget, sum(sizes.values())) - sum(visits.values())
     # A stratum that is used up passes its share on, so a few rounds are needed.
@@ -139,6 +156,10 @@ def allocated(sizes: Mapping[str, int], budget: int, terms: SamplingTerms) -> di
             visits[name] += share
         left -= sum(shares.values())
     return visits
+
+
+def _least(name: str, size: int, terms: SamplingTerms) -> int:
+    return size if name.split("/")[2] in terms.certain else min(size, terms.least_visits)
 
 
 def draw(families: DataFrame, budget: int, release_id: str, terms: SamplingTerms) -> DataFrame:
@@ -163,14 +184,15 @@ def draw(families: DataFrame, budget: int, release_id: str, terms: SamplingTerms
             region, _, rest = row[c.STRATUM].partition("/")
             name = f"{region[:digits]}/{rest}"
             sizes[name] = sizes.get(name, 0) + int(row["count"])
-        least = sum(min(size, terms.least_visits) for size in sizes.values())
+        least = sum(_least(name, size, terms) for name, size in sizes.items())
         if least <= budget:
             break
     else:
         message = f"--budget {budget}: {len(sizes)} strata need at least {least} visits; give at least that many"
         raise UsageError(message)
     visits = allocated(sizes, budget, terms)
-    known = families.sparkSession.createDataFrame(
+    known = local_frame(
+        families.sparkSession,
         [
             (name, visits[name], visits[name] / size, _within(visits[name], size))
             for name, size in sorted(sizes.items())

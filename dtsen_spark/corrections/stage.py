@@ -3,6 +3,7 @@
 It stands before harmonise, so that what is verified enters the same release as everything else that was delivered.
 """
 
+from functools import reduce
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -19,6 +20,7 @@ STAGE: Final = "corrections"
 
 _TICKETS: Final = "usulan/tiket"
 _EVENTS: Final = "usulan/peristiwa"
+_VISITS: Final = "verifikasi/hasil"
 _ANSWERS: Final = "program/tanggapan"
 _REGISTRY: Final = "dukcapil/penduduk"
 
@@ -34,8 +36,12 @@ def run(job: Job) -> None:
         job: The run.
     """
     rules = terms.load()
+    verified: list[DataFrame] = []
     if _delivered(job, _TICKETS) or _delivered(job, _EVENTS):
-        _tickets(job, rules)
+        verified.append(overrides.of_tickets(_tickets(job, rules), rules))
+    verified += _visits(job)
+    if verified:
+        job.write(tables.OVERRIDE, overrides.settled(reduce(DataFrame.unionByName, verified)))
     if _delivered(job, _ANSWERS):
         found = answers.disagreements(job, _accepted(job, _ANSWERS))
         if found is not None:
@@ -51,7 +57,18 @@ def _accepted(job: Job, table: str) -> DataFrame:
     return job.read(contract) if job.has(contract) else job.lake.empty(contract)
 
 
-def _tickets(job: Job, rules: Rules) -> None:
+def _visits(job: Job) -> list[DataFrame]:
+    """Return what field checks saw; nothing where none were drawn or delivered."""
+    families, membership = job.published(tables.FAMILY), job.published(tables.MEMBERSHIP)
+    drawn = job.lake.exists(tables.ASSIGNMENT) and _delivered(job, _VISITS)
+    if not drawn or families is None or membership is None:
+        return []
+    assignments = job.lake.read(tables.ASSIGNMENT)
+    return [overrides.of_visits(_accepted(job, _VISITS), assignments, families, membership)]
+
+
+def _tickets(job: Job, rules: Rules) -> DataFrame:
+    """Play the tickets and write what became of them and of their events; return the played tickets."""
     delivered = intake.events(_accepted(job, _EVENTS), rules)
     asked = intake.tickets(_accepted(job, _TICKETS), rules)
     placed = subjects.with_subject(asked, _accepted(job, _REGISTRY), rules)
@@ -61,8 +78,8 @@ def _tickets(job: Job, rules: Rules) -> None:
     )
     tickets = job.write(tables.TICKET, ticket_rows(played, job, rules))
     events = job.write(tables.TICKET_EVENT, event_rows(played, delivered))
-    job.write(tables.OVERRIDE, overrides.settled(overrides.of_tickets(played, rules)))
     _account(job, tickets.rows, events.rows)
+    return played
 
 
 def _keep(job: Job, name: str, df: DataFrame) -> DataFrame:

@@ -192,6 +192,15 @@ def _holidays(path: Path) -> frozenset[date]:
     return frozenset(days)
 
 
+def ticket_terms() -> TicketTerms:
+    """Return the terms of ``tickets.yaml``.
+
+    Raises:
+        ConfigError: A rule is broken.
+    """
+    return load().terms
+
+
 @cache
 def load() -> Rules:
     """Read and check the rules; once for each process.

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
-from dtsen_spark.contract import TableContract
+from dtsen_spark.contract import TableContract, local_frame
 from dtsen_spark.errors import UsageError
 from dtsen_spark.lake import Lake
 
@@ -35,7 +35,7 @@ def track(lake: Lake, ticket_id: str) -> dict[str, list[dict[str, Any]]]:
     Raises:
         UsageError: Nothing was published, or no ticket has this number.
     """
-    wanted = lake.spark.createDataFrame([(ticket_id,)], f"{c.TICKET_ID} string")
+    wanted = local_frame(lake.spark, [(ticket_id,)], f"{c.TICKET_ID} string")
 
     def of_ticket(table: TableContract) -> DataFrame:
         # row : the one ticket is n : 1; the number enters as a row, not as a literal of the plan.

@@ -27,7 +27,8 @@ def run(job: Job) -> None:
     """Write the statistics of the release, a table of each contract of ``tables.STATS``.
 
     Reads ``welfare/score``, ``master/person``, ``master/person_attribute``, ``programs/<program>``,
-    ``linkage/membership``, ``linkage/edge``, ``corrections/ticket``, the card of the PMT model, and what the last published release left out.
+    ``linkage/membership``, ``linkage/edge``, ``corrections/ticket``, the card of the PMT model, and what the last
+    published release left out.
 
     Args:
         job: The run.

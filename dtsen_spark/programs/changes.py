@@ -22,6 +22,7 @@ from dtsen_spark.programs.decide import (
     UNRANKED,
 )
 from dtsen_spark.programs.facts import kab_of
+from dtsen_spark.programs.reinstate import REINSTATED
 from dtsen_spark.programs.rules import ProgramRules, Rules
 
 ADD: Final = "ADD"
@@ -175,7 +176,8 @@ def _cause(now: Rules, then: Rules | None) -> Column:
         .otherwise(_why_not())
     )
     came = (
-        F.when(F.col(_BEFORE).isNull(), F.lit("NEW_UNIT"))
+        F.when(_has(REINSTATED), F.lit(REINSTATED))
+        .when(F.col(_BEFORE).isNull(), F.lit("NEW_UNIT"))
         .when(F.col(_BEFORE) == EXCLUDED, F.lit("EXCLUSION_LIFTED"))
         .when((F.col(_BEFORE) == ELIGIBLE) & moved, F.lit(MOVED))
         .when(F.col(_BEFORE) == ELIGIBLE, F.lit(QUOTA))

@@ -178,6 +178,14 @@ class Quota(_Rule):
     source: str = Field(min_length=1)
 
 
+class Reinstatement(_Rule):
+    """When a person who was dropped is put back between rankings."""
+
+    ticket_kinds: tuple[str, ...] = Field(min_length=1, description="Kinds of ticket that can ask for it.")
+    evidence: str = Field(pattern=_NAME, description="Evidence that the ticket must carry.")
+    despite: tuple[str, ...] = Field(min_length=1, description="Reasons that do not stand against it.")
+
+
 class Rules(_Rule):
     """One version of a program's rules."""
 
@@ -197,6 +205,7 @@ class Rules(_Rule):
     hold_catastrophic: bool = Field(
         default=False, description="Leavers under treatment for a catastrophic illness stay until a field check."
     )
+    reinstate: Reinstatement | None = None
 
     grace_days: int = Field(default=0, ge=0, description="Days between a leaver's notice and the end of the benefit.")
     human_decision: bool = Field(
@@ -270,6 +279,9 @@ class Program(_Rule):
                 raise ValueError(message)
             if self.unit == "family" and any(exclusion.scope == "person" for exclusion in rules.exclusions):
                 message = "a family program excludes by family"
+                raise ValueError(message)
+            if self.unit == "family" and rules.reinstate:
+                message = "reinstate is for programs of persons: a medical letter is a person's"
                 raise ValueError(message)
             if self.unit == "person" and (rules.max_components or any(k.max_per_family for k in rules.components)):
                 message = "caps by family are for family programs"

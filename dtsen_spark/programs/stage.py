@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark import privacy, tables
 from dtsen_spark.job import Job, Period
-from dtsen_spark.programs import changes, decide, facts, wages
+from dtsen_spark.programs import changes, decide, facts, reinstate, wages
 from dtsen_spark.programs.quota import largest_remainder, scaled_quota
 from dtsen_spark.programs.rules import ProgramRules, load_rules, rules_then
 
@@ -23,8 +23,8 @@ _LEAVERS: Final = (decide.DECEASED, decide.NOT_FOUND, changes.MERGED)
 def run(job: Job) -> None:
     """Decide every program of the configuration by the rules of the period.
 
-    Reads ``welfare/score``, ``master/person_attribute``, the registers that know a NIK, and the decisions of the last
-    published release; writes ``programs/<program>``.
+    Reads ``welfare/score``, ``master/person_attribute``, the registers that know a NIK, ``corrections/ticket``, and the
+    decisions of the last published release; writes ``programs/<program>``.
 
     Args:
         job: The run.
@@ -130,7 +130,12 @@ def _decisions(
         "R",
     )
     decided = decided.unionByName(decide.gone_recipients(listed, program, _LISTED_ID))
-    return changes.with_changes(decided, program, _past(job, program, people, families), job.period.last_day)
+    past = _past(job, program, people, families)
+    terms = program.rules.reinstate
+    if terms is not None and job.has(tables.TICKET):
+        papers = reinstate.with_papers(job.read(tables.TICKET), people, terms)
+        decided = reinstate.put_back(decided, papers, past.decisions if past else None, program, terms)
+    return changes.with_changes(decided, program, past, job.period.last_day)
 
 
 def _last_in_deciles(job: Job, program: ProgramRules) -> int | None:

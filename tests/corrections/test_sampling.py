@@ -15,9 +15,16 @@ BUDGET = 120
 
 def test_a_small_stratum_is_visited_whole_and_the_budget_is_met():
     terms = sampling.load_terms()
-    sizes = {"32/1/OTHER/OUT": 5000, "32/4/BORDERLINE/IN": 300, "32/4/HELD/IN": 2, "33/9/STALE/OUT": 1}
+    sizes = {
+        "32/1/OTHER/OUT": 5000,
+        "32/4/BORDERLINE/IN": 300,
+        "32/4/HELD/IN": 2,
+        "33/9/STALE/OUT": 1,
+        "34/3/REQUESTED/IN": 9,
+    }
     visits = sampling.allocated(sizes, 100, terms)
     assert sum(visits.values()) == 100
+    assert visits["34/3/REQUESTED/IN"] == 9
     assert (visits["32/4/HELD/IN"], visits["33/9/STALE/OUT"]) == (2, 1)
     assert visits["32/4/BORDERLINE/IN"] / 300 > 3 * visits["32/1/OTHER/OUT"] / 5000
     assert sampling.allocated(sizes, 10**6, terms) == sizes
@@ -42,6 +49,7 @@ def families(spark):
     return sampling.frame(
         frame(spark, tables.SCORE, scores),
         [frame(spark, tables.decision("pkh"), decided)],
+        frame(spark, tables.FAMILY, [{c.FAMILY_ID: f"F{number:05d}"} for number in (7, 700, 1100)]),
         {4: 12_000_000 + 480 * 2_000},
         sampling.load_terms(),
     ).localCheckpoint()
@@ -53,6 +61,8 @@ def test_each_family_is_drawn_with_the_probability_that_it_carries(families):
     assert len(drawn) == len({row[c.FAMILY_ID] for row in drawn}) == BUDGET
     held = [row for row in drawn if row[c.REASON] == "HELD"]
     assert [(row[c.FAMILY_ID], row[c.PROBABILITY]) for row in held] == [("F00500", 1.0)]
+    asked = {row[c.FAMILY_ID]: row[c.PROBABILITY] for row in drawn if row[c.REASON] == "REQUESTED"}
+    assert asked == {"F00007": 1.0, "F00700": 1.0, "F01100": 1.0}
     # The weights of a sample add up to the families that it stands for.
     assert sum(1 / row[c.PROBABILITY] for row in drawn) == pytest.approx(FAMILIES)
     near = [row for row in drawn if row[c.REASON] == "BORDERLINE"]

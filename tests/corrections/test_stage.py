@@ -8,10 +8,11 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import corrections, tables
+from dtsen_spark.corrections import overrides as overrides_of
 from dtsen_spark.corrections import terms
 from dtsen_spark.harmonise.corrections import corrections as verified_rows
 from dtsen_spark.linkage import labels
-from tests.frames import build_job
+from tests.frames import build_job, frame
 
 SITI, BUDI, TONO = "3174015208900001", "3174010101700002", "3174020303800003"
 CARD, OTHER_CARD = "3174010101200001", "3174010101200009"
@@ -171,3 +172,27 @@ def test_who_reported_somebody_else_is_in_no_table(job):
         if c.TICKET_ID in table.columns:
             written = written.where(F.col(c.TICKET_ID) == "other")
         assert TONO not in str(written.collect())
+
+
+def test_what_a_visit_saw_later_stands_above_an_upheld_ticket(spark, job):
+    results = _accepted(
+        "verifikasi/hasil",
+        [
+            {"assignment_id": "V1", "visited_at": "2026-02-10", "changes": '{"r303": "1"}', "photos": '["ff"]'},
+            {"assignment_id": "V2", "visited_at": "2026-02-10", "changes": '{"r303": "1"}'},  # never drawn
+        ],
+    )
+    seen = overrides_of.of_visits(
+        frame(spark, tables.accepted(tables.LANDING["verifikasi/hasil"]), results),
+        frame(spark, tables.ASSIGNMENT, [{c.ASSIGNMENT_ID: "V1", c.FAMILY_ID: "F1"}]),
+        frame(spark, tables.FAMILY, [{c.FAMILY_ID: "F1", c.HEAD_PERSON_ID: "P1"}]),
+        frame(spark, tables.MEMBERSHIP, [{c.PERSON_ID: "P1", c.RECORD_ID: f"dukcapil:{SITI}"}]),
+    )
+    told = job.read(tables.OVERRIDE).where(F.col(c.INDICATOR) == c.FLOOR).select(*seen.columns)
+    found = {row[c.TICKET_ID]: row for row in overrides_of.settled(told.unionByName(seen)).collect()}
+    assert {name: row[c.STATE] for name, row in found.items()} == {
+        "floor-1": "SUPERSEDED",
+        "floor-2": "SUPERSEDED",
+        "V1": "STANDING",
+    }
+    assert (found["V1"][c.VALUE_TEXT], found["V1"][c.EVIDENCE]) == ("MARBLE", ["ff"])

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = ROOT / ".make" / "setup.sh"
 TARGETS = ["setup", "run", "test", "test-all", "check", "bench", "cluster-up", "cluster-down", "serve", "dist", "clean"]
-STAGES = ["ingest", "corrections", "harmonise", "linkage", "family", "welfare", "programs", "marts", "audit"]
+STAGES = ["ingest", "corrections", "harmonise", "linkage", "family", "welfare", "programs", "effects", "marts", "audit"]
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
