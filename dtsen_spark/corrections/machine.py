@@ -149,7 +149,8 @@ def _refusal(ticket: Column, event: Column, seen: Column, rules: Rules) -> Colum
 
 def _after(ticket: Column, event: Column, judged: Column, rules: Rules) -> Column:
     applied = judged[c.REASON].isNull()
-    closes = judged[c.REASON].eqNullSafe(F.lit(Refusal.AFTER_EXPIRY))
+    # Only the first event that comes too late closes the ticket, on the day of its deadline.
+    closes = judged[c.REASON].eqNullSafe(F.lit(Refusal.AFTER_EXPIRY)) & (ticket[c.STATE] != terms.EXPIRED)
     # A ticket that cannot be treated is given back instead of being taken in.
     goes = F.when((judged["next"] == terms.SUBMITTED) & (F.size(F.col(FAULTS)) > 0), F.lit(terms.RETURNED)).otherwise(
         judged["next"]

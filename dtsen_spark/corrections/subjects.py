@@ -115,9 +115,8 @@ def with_repeats(tickets: DataFrame) -> DataFrame:
         The same rows, with REPEATED_TICKET among the conflicts of every later one.
     """
     # A partition holds the tickets of one subject: a handful.
-    order = Window.partitionBy(c.SUBJECT_RECORD_ID, c.TICKET_KIND, F.to_json(values.PROPOSED)).orderBy(
-        c.SUBMITTED_AT, c.TICKET_ID
-    )
+    asked = F.when(F.size(values.PROPOSED) > 0, F.to_json(values.PROPOSED)).otherwise(F.to_json(intake.CHANGES))
+    order = Window.partitionBy(c.SUBJECT_RECORD_ID, c.TICKET_KIND, asked).orderBy(c.SUBMITTED_AT, c.TICKET_ID)
     known = F.col(c.SUBJECT_RECORD_ID).isNotNull()
     numbered = tickets.where(known).withColumn("_nth", F.row_number().over(order))
     repeated = F.when(F.col("_nth") > 1, F.array(F.lit(Conflict.REPEATED_TICKET))).otherwise(

@@ -1,4 +1,4 @@
-"""``stats/figure``: figures of the whole release that no region has: link weights and examples, the PMT card.
+"""``stats/figure``: figures of the whole release that no region has: links, the PMT card, objections by kind.
 
 An example of a link is an agreement pattern that many pairs share: levels and weights, no value of a person.
 """
@@ -20,6 +20,7 @@ LINK_WEIGHT: Final = "link_weight"  # subject = state of the pair, metric = weig
 LINK_EXAMPLE: Final = "link_example"  # subject = state and number, metric = comparison: level, value = bits
 PMT: Final = "pmt"  # subject = model, or kind of region
 TARGETING: Final = "targeting"  # subject = poorest share in per cent, metric = kind of error
+OBJECTION: Final = "objection"  # subject = kind of ticket, metric = outcome, value = tickets
 PAIRS: Final = "pairs"
 
 _EXAMPLES: Final = 4  # of each state
@@ -31,10 +32,10 @@ def figure_rows(job: Job, small: int) -> list[Row]:
     """Return the rows of ``stats/figure``.
 
     Args:
-        job: The run; reads ``linkage/edge`` and the card of the model that scored.
-        small: Pairs below this are left out.
+        job: The run; reads ``linkage/edge``, ``corrections/ticket`` and the card of the model that scored.
+        small: Pairs and tickets below this are left out.
     """
-    return [*_links(job, small), *pmt_rows(_card(job))]
+    return [*_links(job, small), *pmt_rows(_card(job)), *_objections(job, small)]
 
 
 def _links(job: Job, small: int) -> list[Row]:
@@ -54,6 +55,32 @@ def _links(job: Job, small: int) -> list[Row]:
     )
     rows = weight_rows(((row[c.STATE], row[_BITS], row[PAIRS]) for row in weights), small)
     return rows + example_rows((row[c.STATE], row[c.AGREEMENT], row[PAIRS]) for row in patterns)
+
+
+def _objections(job: Job, small: int) -> list[Row]:
+    if not job.has(tables.TICKET):
+        return []
+    counted = job.read(tables.TICKET).groupBy(c.TICKET_KIND, c.OUTCOME).count().collect()  # kinds × outcomes
+    return objection_rows(((row[0], row[1], row[2]) for row in counted), small)
+
+
+def objection_rows(tickets: Iterable[tuple[str | None, str, int]], small: int) -> list[Row]:
+    """Return how many tickets of each kind had which outcome, small cells left out with their cover.
+
+    Args:
+        tickets: Kind, outcome, tickets.
+        small: Tickets below this are left out.
+    """
+    counts = {(kind or "OTHER", outcome): count for kind, outcome, count in tickets}
+    groups = [
+        [cell for cell in counts if value in cell] for value in sorted({value for cell in counts for value in cell})
+    ]
+    out = suppressed(counts, [*groups, list(counts)], small)
+    return [
+        {c.TOPIC: OBJECTION, c.SUBJECT: kind, c.METRIC: outcome, c.VALUE: float(counts[kind, outcome])}
+        for kind, outcome in sorted(counts)
+        if (kind, outcome) not in out
+    ]
 
 
 def weight_rows(weights: Iterable[tuple[str | None, int | None, int]], small: int) -> list[Row]:
