@@ -11,7 +11,7 @@ from dtsen_spark.corrections import machine, terms
 from dtsen_spark.corrections.workdays import WorkingDays
 from tests.corrections.reference import play
 
-STREAMS = 2000
+STREAMS = (400, pytest.param(2000, marks=pytest.mark.slow))
 FINAL = {"REJECTED", "EXPIRED", "WITHDRAWN"}
 CHAIN = (
     *("SUBMIT", "ID_OK", "MUSDES_AGREE", "DINSOS_VERIFY", "GC_ASSIGN", "GC_CONFIRM", "APPROVE", "FORWARD", "RECEIVE"),
@@ -57,10 +57,11 @@ def _stream(chance: random.Random, rules):
     return events
 
 
-def test_any_stream_of_events_ends_as_its_plain_reading_says_whatever_the_order_of_delivery(spark, rules):
+@pytest.mark.parametrize("streams", STREAMS)
+def test_any_stream_of_events_ends_as_its_plain_reading_says_whatever_the_order_of_delivery(spark, rules, streams):
     chance = random.Random(16)
     tickets, events = [], []
-    for number in range(STREAMS):
+    for number in range(streams):
         ticket = f"T{number}"
         tickets.append((ticket, number % 3 == 0, number % 2 == 0, number % 19 != 0, number % 23 == 0))
         events += [(ticket, f"{ticket}|{one[0]}", *one) for one in _stream(chance, rules)]
@@ -73,7 +74,7 @@ def test_any_stream_of_events_ends_as_its_plain_reading_says_whatever_the_order_
 
     found = {row["ticket_id"]: row for row in machine.played(given, frame, rules).collect()}
 
-    assert len(found) == STREAMS
+    assert len(found) == streams
     of_ticket = {}
     for of, key, no, at, actor, action in events:
         own = {"event_key": key, "event_no": no, "at": at, "actor_role": actor, "action": action}
