@@ -427,7 +427,6 @@ CHANGED_FIELDS = _col("changed_fields", _STRINGS, "Fields that a ticket changed,
 SCORE_BEFORE = _col("score_before", _LONG, "Score in the last published release.", _SPECIFIC, unit="1e-6 log IDR")
 DECILE_BEFORE = _col("decile_before", _INT, "Desil in the last published release.", _SPECIFIC)
 DECISIONS = _col("decisions", _STRINGS, "Each program's decision then and now: <program>: <then> > <now>.")
-UNIT_ID = _col("unit_id", _STRING, "person_id or family_id of a beneficiary unit.")
 ANSWERED_RELEASE = _col("answered_release", _STRING, "Release whose hand-over a program answered.", _PUBLIC)
 TICKETS = _col("tickets", _LONG, "Tickets; null where a small cell is suppressed.", _PUBLIC, unit="tickets")
 TICKETS_OVERDUE = _col("tickets_overdue", _LONG, "Tickets whose present step is late.", _PUBLIC, unit="tickets")
