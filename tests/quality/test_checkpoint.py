@@ -19,6 +19,7 @@ SUITE = Suite(
         Threshold(metric="share_volume_change", min=-0.1, max=0.1, severity="critical", required=False, why="Volume."),
     ),
     sample_families=10,
+    least_examined=1,
     sample=(
         Shape(table="person", column="sex", values=("L", "P"), severity="critical", why="Codes."),
         Shape(table="person", column="region_code", pattern=r"\d\d", severity="critical", why="Codes."),
