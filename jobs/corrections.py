@@ -1,4 +1,4 @@
-"""Stage ``corrections`` for spark-submit, arguments as of ``dtsen run``: tickets and field checks to verified values."""
+"""Stage ``corrections`` for spark-submit, arguments as of ``dtsen run``: tickets and visits to verified values."""
 
 import sys
 

@@ -10,12 +10,12 @@ from functools import reduce
 from math import sqrt
 from typing import Final
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.config import read_yaml, validated
 from dtsen_spark.contract import local_frame
 from dtsen_spark.corrections.terms import folder
 from dtsen_spark.errors import ConfigError, UsageError
@@ -53,11 +53,7 @@ def load_terms() -> SamplingTerms:
         ConfigError: The file is missing or breaks a rule.
     """
     path = folder() / "sampling.yaml"
-    try:
-        terms = SamplingTerms.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        message = f"{path}: no valid terms of sampling ({type(error).__name__})"
-        raise ConfigError(message) from None
+    terms = validated(path, SamplingTerms, read_yaml(path), "terms of sampling")
     if set(terms.classes) != set(_CLASSES) or min(terms.classes.values()) <= 0 or set(terms.certain) - set(_CLASSES):
         message = f"{path}: classes must be {', '.join(_CLASSES)}, each with a factor above 0"
         raise ConfigError(message)

@@ -12,11 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from dtsen_spark.codes import read_rows
-from dtsen_spark.config import conf_dir
+from dtsen_spark.config import conf_dir, read_yaml, validated
 from dtsen_spark.corrections.workdays import WorkingDays
 from dtsen_spark.errors import ConfigError
 
@@ -133,18 +132,7 @@ def folder() -> Path:
 
 
 def _terms(path: Path) -> TicketTerms:
-    try:
-        return TicketTerms.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        message = f"{path}: no such file"
-        raise ConfigError(message) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        message = f"{path}: cannot be read as YAML ({type(error).__name__})"
-        raise ConfigError(message) from error
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        message = f"{path}: wrong terms ({len(faults)}): {'; '.join(faults)}"
-        raise ConfigError(message) from None
+    return validated(path, TicketTerms, read_yaml(path), "terms")
 
 
 def _states(path: Path) -> dict[str, State]:
