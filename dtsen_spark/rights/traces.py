@@ -27,7 +27,7 @@ _NIK: Final = "_subject_nik"
 _RECORDS: Final = "_subject_records"
 _PERSONS: Final = "_subject_persons"
 _PATH: Final = "path"
-_RECORD_COLUMNS: Final = (c.RECORD_ID, c.RECORD_ID_L, c.RECORD_ID_R, c.ANCHOR_RECORD_ID)
+_RECORD_COLUMNS: Final = (c.RECORD_ID, c.RECORD_ID_L, c.RECORD_ID_R, c.ANCHOR_RECORD_ID, c.SUBJECT_RECORD_ID)
 _PERSON_COLUMNS: Final = (c.PERSON_ID, c.OTHER_PERSON_ID)
 # Layers of delivered rows: their folder is <source>_<table>, and their key is the source's own.
 _DELIVERED: Final = frozenset({"bronze", "accepted", "quarantine"})
