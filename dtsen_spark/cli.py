@@ -254,6 +254,7 @@ def evaluate(
         str | None,
         typer.Option("--hide-nik", help="Source whose NIKs are hidden for a second linkage; needs no truth."),
     ] = None,
+    oracle: Annotated[bool, typer.Option("--oracle", help="Also fit a model on the whole truth, and compare.")] = False,
     config: ConfigOption = None,
     setting: SetOption = None,
     master: MasterOption = None,
@@ -269,7 +270,7 @@ def evaluate(
         message = f"--hide-nik {hide_nik}: choose {', '.join(tables.LINKED_SOURCES)}"
         raise UsageError(message)
     figures = evaluation.evaluate(
-        _open(lake, settings, "evaluate"), truth, release, config=settings, hide_nik_of=hide_nik
+        _open(lake, settings, "evaluate"), truth, release, config=settings, hide_nik_of=hide_nik, with_oracle=oracle
     )
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")

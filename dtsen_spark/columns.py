@@ -68,6 +68,12 @@ _DOUBLE = DoubleType()
 _DECIMAL = DecimalType(20, 6)
 _STRINGS = ArrayType(StringType(), containsNull=True)
 _PARTS = ArrayType(StructType([StructField("indicator", StringType()), StructField("points", LongType())]))
+_INPUTS = ArrayType(
+    StructType(
+        [StructField("indicator", StringType()), StructField("source", StringType()), StructField("as_of", DateType())]
+    )
+)
+_INTEGERS = ArrayType(IntegerType())
 _IDENTIFYING = Privacy.IDENTIFYING
 _SPECIFIC = Privacy.SPECIFIC
 _PUBLIC = Privacy.PUBLIC
@@ -356,7 +362,109 @@ SCORE_PARTS = _col(
     _SPECIFIC,
     unit="1e-6 log IDR",
 )
-CONFIDENCE = _col("confidence", _DOUBLE, "Share of the score's inputs that were observed and fresh, 0 to 1.", _PUBLIC)
+CONFIDENCE = _col(
+    "confidence",
+    _DOUBLE,
+    "Share of what moves scores that was observed and fresh for this family, 0 to 1; each input counts by its signal.",
+    _PUBLIC,
+)
+SCORE_ERROR = _col(
+    "score_error",
+    _LONG,
+    "Standard error of the score: of the coefficients, the place's level, missing and stale inputs.",
+    _SPECIFIC,
+    unit="1e-6 log IDR",
+)
+EXPENDITURE_LOW_IDR_MONTH = _col(
+    "expenditure_low_idr_month",
+    _LONG,
+    "Lower end of the prediction interval of the family's own expenditure.",
+    _SPECIFIC,
+    unit="IDR/month",
+)
+EXPENDITURE_HIGH_IDR_MONTH = _col(
+    "expenditure_high_idr_month",
+    _LONG,
+    "Upper end of the prediction interval of the family's own expenditure.",
+    _SPECIFIC,
+    unit="IDR/month",
+)
+DECILE_STATE = _col(
+    "decile_state", _STRING, "BORDERLINE where the interval of the score straddles a cut, else CLEAR.", _PUBLIC
+)
+DECILE_PERMILLE = _col(
+    "decile_permille",
+    _INTEGERS,
+    "Probability of each decile 1 to 10, given the error of the score; only where it is BORDERLINE.",
+    _SPECIFIC,
+    unit="per mille",
+)
+KAB_RANK = _col("kab_rank", _LONG, "Rank inside the kab/kota: 1 + ranked families there with a lower score.", _SPECIFIC)
+KAB_FAMILIES = _col("kab_families", _LONG, "Ranked families of the kab/kota.", _PUBLIC, unit="families")
+WEAKEST_LINK = _col(
+    "weakest_link",
+    _DOUBLE,
+    "Least match weight among the links of the family's members; null where rules decided all of them.",
+    _PUBLIC,
+    unit="bits",
+)
+RECORDS_IN_REVIEW = _col(
+    "records_in_review", _INT, "Records of the family's members that wait in the review queue.", _PUBLIC, unit="records"
+)
+MEMBER_HASH = _col("member_hash", _LONG, "Fingerprint of who the members are: equal where nobody came or went.")
+MODEL_VARIANT = _col(
+    "model_variant", _STRING, "Which inputs the model used: full, dwelling (no assets known) or person.", _PUBLIC
+)
+SCORE_INPUTS = _col(
+    "score_inputs",
+    _INPUTS,
+    "Source and day of each indicator of the score; of persons' indicators the member with the oldest value.",
+)
+OLDEST_INPUT = _col("oldest_input", _DATE, "Day of the oldest input of the score.", _PUBLIC)
+MOVE = _col(
+    "move",
+    _STRING,
+    "Against the last release: UP, DOWN, SAME decile, NEW family, GONE, RANKED now, UNRANKED now.",
+    _SPECIFIC,
+)
+DECILE_CAUSE = _col(
+    "decile_cause",
+    _STRING,
+    "What moved the decile most: OWN_DATA, MEMBERSHIP, MODEL, CUT; null where it stands where it stood.",
+    _PUBLIC,
+)
+DECILE_BEFORE = _col("decile_before", _INT, "Decile in the last release.", _SPECIFIC)
+SCORE_BEFORE = _col("score_before", _LONG, "Score in the last release.", _SPECIFIC, unit="1e-6 log IDR")
+EXPENDITURE_BEFORE = _col(
+    "expenditure_before_idr_month",
+    _LONG,
+    "Predicted expenditure for each member in the last release.",
+    _SPECIFIC,
+    unit="IDR/month",
+)
+REFERENCE_CUT = _col(
+    "reference_cut",
+    _INT,
+    "Cut whose distance the points add up to: the upper one of the old decile, for a fall the lower one.",
+    _PUBLIC,
+)
+MARGIN_BEFORE = _col(
+    "margin_before", _LONG, "Score less the reference cut, in the last release.", _SPECIFIC, unit="1e-6 log IDR"
+)
+MARGIN = _col("margin", _LONG, "Score less the reference cut, now.", _SPECIFIC, unit="1e-6 log IDR")
+OWN_DATA_POINTS = _col(
+    "own_data_points", _LONG, "Move of the margin by the family's own data.", _SPECIFIC, unit="1e-6 log IDR"
+)
+MEMBERSHIP_POINTS = _col(
+    "membership_points", _LONG, "Move of the margin by who came and went.", _SPECIFIC, unit="1e-6 log IDR"
+)
+MODEL_POINTS = _col("model_points", _LONG, "Move of the margin by another model.", _SPECIFIC, unit="1e-6 log IDR")
+CUT_POINTS = _col("cut_points", _LONG, "Move of the margin by another cut.", _SPECIFIC, unit="1e-6 log IDR")
+OWN_DATA_DECILES = _col("own_data_deciles", _INT, "Deciles moved by the family's own data.", _SPECIFIC, unit="deciles")
+MEMBERSHIP_DECILES = _col("membership_deciles", _INT, "Deciles moved by who came and went.", _SPECIFIC, unit="deciles")
+MODEL_DECILES = _col("model_deciles", _INT, "Deciles moved by another model.", _SPECIFIC, unit="deciles")
+CUT_DECILES = _col("cut_deciles", _INT, "Deciles moved by other cuts.", _SPECIFIC, unit="deciles")
+PREVIOUS_RELEASE = _col("previous_release", _STRING, "Release that is compared with.", _PUBLIC)
 INDICATOR = _col("indicator", _STRING, "Name of an indicator.", _PUBLIC)
 STRATUM = _col("stratum", _STRING, "Stratum of a model or a sample.", _PUBLIC)
 COEFFICIENT = _col("coefficient", _DOUBLE, "Coefficient of the model.", _PUBLIC)

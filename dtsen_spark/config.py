@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dtsen_spark.errors import ConfigError
 
@@ -104,6 +104,19 @@ class WelfareConfig(_Section):
         ge=0, description="Survey households at which a stratum weighs as much as its parent."
     )
     folds: int = Field(ge=2, description="Folds of the cross-validation.")
+    coefficients: str = Field(
+        description="Coefficient table made elsewhere: a CSV file under conf/models, or a whole path; empty = our own."
+    )
+    interval: float = Field(gt=0, lt=1, description="Probability that intervals of scores and predictions hold.")
+    fresh_days: int = Field(ge=0, description="An input up to this age counts in full, days.")
+    stale_days: int = Field(ge=1, description="An input from this age on counts as missing, days; linear in between.")
+
+    @model_validator(mode="after")
+    def _ages_in_order(self) -> "WelfareConfig":
+        if self.stale_days <= self.fresh_days:
+            message = f"stale_days ({self.stale_days}) must be above fresh_days ({self.fresh_days})"
+            raise ValueError(message)
+        return self
 
 
 class ProgramsConfig(_Section):

@@ -172,7 +172,7 @@ def selected(first: str, last: str) -> tuple[Stage, ...]:
 def code_fingerprint() -> str:
     """Return the SHA-256 of the package's code and the policy files: another rule is another result."""
     package = Path(__file__).parent
-    parts = ("codes", "corrections", "regions", "names", "programs", "quality")
+    parts = ("codes", "corrections", "regions", "names", "models", "programs", "quality")
     policy = [path for part in parts for path in (conf_dir() / part).rglob("*")]
     digest = hashlib.sha256()
     for path in sorted([*package.rglob("*.py"), *(path for path in policy if path.is_file())]):

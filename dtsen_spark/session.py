@@ -32,6 +32,8 @@ _FIXED: Final[dict[str, str]] = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
     "spark.sql.shuffledHashJoinFactor": "2",
+    # Three calls to the JVM and a walk over the stack for every operation on a column, to name a line in an error.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.parquet.compression.codec": "zstd",
 }

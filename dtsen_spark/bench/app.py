@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from dtsen_spark import config as configuration
-from dtsen_spark.bench import intake, linkage, programs, stages
+from dtsen_spark.bench import decile, intake, linkage, programs, stages
 from dtsen_spark.bench.nation import workspace
 from dtsen_spark.bench.ratios import Verdict
 from dtsen_spark.errors import ExitCode
@@ -68,6 +68,17 @@ def bench_linkage(persons: PersonsOption = 100_000, rounds: RoundsOption = 3, fo
     """Time silver to membership against Splink on DuckDB and against one shuffle of the input."""
     with workspace(folder) as root:
         _conclude(linkage.measure(out, configuration.load(), root, persons, rounds))
+
+
+@app.command("decile")
+def bench_decile(
+    families: Annotated[int, typer.Option("--families", min=10_000, help="Families that are ranked.")] = 1_000_000,
+    rounds: RoundsOption = 5,
+    folder: FolderOption = None,
+) -> None:
+    """Time exact person-weighted deciles against ntile over one window, alone and behind scoring."""
+    with workspace(folder) as root:
+        _conclude(decile.measure(out, configuration.load(), root, families, rounds))
 
 
 def _conclude(verdicts: list[Verdict]) -> None:

@@ -8,14 +8,22 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import pipeline, tables
-from dtsen_spark.config import Config
+from dtsen_spark.config import Config, WelfareConfig
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import UsageError
 from dtsen_spark.family import evaluate_family
 from dtsen_spark.lake import Lake
 from dtsen_spark.linkage import calibration, evaluate_linkage, hide_nik_test
 from dtsen_spark.release import Registry
-from dtsen_spark.welfare import evaluate_welfare
+from dtsen_spark.welfare import (
+    against_oracle,
+    evaluate_welfare,
+    family_design,
+    family_groups,
+    oracle,
+    stability,
+    true_expenditure,
+)
 
 _FILES = ("person", "family", "consumption")
 
@@ -27,6 +35,7 @@ def evaluate(
     *,
     config: Config | None = None,
     hide_nik_of: str | None = None,
+    with_oracle: bool = False,
 ) -> dict[str, Any]:
     """Measure a release against the truth of the nation that it was made from, by hidden NIKs, or both.
 
@@ -34,12 +43,15 @@ def evaluate(
         store: The lake.
         truth: Folder with ``person.parquet``, ``family.parquet``, ``consumption.parquet``; None = there is none.
         release_id: The release; None = the published one, else the newest build.
-        config: The configuration; needed for the hide-NIK test.
+        config: The configuration; needed for the hide-NIK test and the oracle.
         hide_nik_of: Source whose NIKs are hidden for a second linkage of the same records; None = no such test.
+        with_oracle: Compare the score with a model that is fitted on the whole truth, which takes as long as training
+            on as many households.
 
     Returns:
-        ``release``; with truth ``linkage``, ``family``, ``pmt``, ``targeting``; with the test ``hide_nik``: nested
-        figures, shares between 0 and 1.
+        ``release``; with truth ``linkage``, ``family``, ``pmt``, ``targeting``, ``equity``, perhaps ``oracle``, and
+        after the first release ``stability``; with the test ``hide_nik``: nested figures,
+        shares between 0 and 1.
 
     Raises:
         UsageError: A file of the truth is missing, or the lake has no release.
@@ -47,13 +59,14 @@ def evaluate(
     release = release_id or Registry(store).current() or pipeline.newest_build(store)
     figures: dict[str, Any] = {"release": release}
     if truth is not None:
-        figures.update(_against_truth(store, truth, release))
+        against = config.welfare if with_oracle and config is not None else None
+        figures.update(_against_truth(store, truth, release, against))
     if hide_nik_of is not None and config is not None:
         figures["hide_nik"] = hide_nik_test(pipeline.job_of_build(store, config, release), hide_nik_of)
     return figures
 
 
-def _against_truth(store: Lake, truth: Path, release: str) -> dict[str, Any]:
+def _against_truth(store: Lake, truth: Path, release: str, against: WelfareConfig | None) -> dict[str, Any]:
     require_truth(truth)
     persons, families, consumption = (store.spark.read.parquet(str(truth / f"{name}.parquet")) for name in _FILES)
 
@@ -66,9 +79,15 @@ def _against_truth(store: Lake, truth: Path, release: str) -> dict[str, Any]:
         "linkage": {**linked, "calibration": calibration(read(tables.EDGE), persons)},
         "family": evaluate_family(read(tables.FAMILY_MEMBER), membership, persons, families),
     }
-    figures.update(
-        evaluate_welfare(read(tables.SCORE), read(tables.FAMILY_MEMBER), membership, persons, families, consumption)
-    )
+    groups = family_groups(read(tables.PERSON_ATTRIBUTE), read(tables.PERSON), read(tables.FAMILY_ATTRIBUTE))
+    score, members = read(tables.SCORE), read(tables.FAMILY_MEMBER)
+    figures.update(evaluate_welfare(score, members, membership, persons, families, consumption, groups))
+    if against is not None:
+        truths = true_expenditure(score, members, membership, persons, families, consumption)
+        design = family_design(read(tables.FAMILY_ATTRIBUTE), read(tables.PERSON_ATTRIBUTE))
+        figures["oracle"] = against_oracle(figures, oracle(design, truths, against))
+    if store.exists(tables.WELFARE_CHANGE, build=release):
+        figures["stability"] = stability(score, read(tables.WELFARE_CHANGE))
     return figures
 
 

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.family.order import source_rank, staleness
-from dtsen_spark.family.survivorship import IN_REVIEW, REGISTRY, REGISTRY_KK
+from dtsen_spark.family.survivorship import REGISTRY, REGISTRY_KK
 
 # What a family hangs on: "kk:<number>", "record:<family record>" or "person:<person>". Scratch only: it identifies.
 BASIS: Final = "basis"
@@ -94,11 +94,12 @@ def households(members: DataFrame) -> DataFrame:
 
     Args:
         members: One row for each living person: ``person_id``, ``family_id``, ``basis``, ``registry_kk``,
-            ``relation``, ``birth_date``, ``birth_year``, ``region_code``, ``in_review``.
+            ``relation``, ``birth_date``, ``birth_year``, ``region_code``, ``records_in_review``, ``weakest_link``.
 
     Returns:
         The same rows: ``person_id``, ``family_id``, ``relation``, ``head_person_id``, ``members``,
-        ``region_code`` (the family's), ``no_kk`` (the family's), ``in_review`` (of any member).
+        ``region_code`` (the family's), ``no_kk`` (the family's), ``records_in_review`` (of all members),
+        ``weakest_link`` (of any member).
     """
     family = Window.partitionBy(c.FAMILY_ID)
     order = _seniority()
@@ -117,7 +118,8 @@ def households(members: DataFrame) -> DataFrame:
         members.withColumn(c.HEAD_PERSON_ID, head)
         .withColumn(c.MEMBERS, F.count(F.lit(1)).over(family).cast("int"))
         .withColumn("_region", region.getField(c.REGION_CODE))
-        .withColumn("_review", F.max(IN_REVIEW).over(family))
+        .withColumn("_review", F.sum(c.RECORDS_IN_REVIEW).over(family).cast("int"))
+        .withColumn("_weakest", F.min(c.WEAKEST_LINK).over(family))
         .select(
             c.PERSON_ID,
             c.FAMILY_ID,
@@ -126,7 +128,8 @@ def households(members: DataFrame) -> DataFrame:
             c.MEMBERS,
             F.col("_region").alias(c.REGION_CODE),
             card.alias(c.NO_KK),
-            F.col("_review").alias(IN_REVIEW),
+            F.col("_review").alias(c.RECORDS_IN_REVIEW),
+            F.col("_weakest").alias(c.WEAKEST_LINK),
         )
     )
 

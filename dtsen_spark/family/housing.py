@@ -8,12 +8,13 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
-from dtsen_spark.family.order import AGE_BITS, Key, Race, origins, source_rank, staleness
-from dtsen_spark.family.survivorship import CORRECTION, IN_REVIEW
+from dtsen_spark.family.order import AGE_BITS, Key, Race, origins, source_rank, staleness, with_origin
+from dtsen_spark.family.survivorship import CORRECTION
 
 # Upper bound of each connected power, VA, and our code for it (the steps of the PLN tariff).
 _POWER_STEPS: Final = ((450, "VA_450"), (900, "VA_900"), (1300, "VA_1300"), (2200, "VA_2200"))
 _ABOVE_ALL_STEPS: Final = "ABOVE_2200"
+_MEASURED_BY: Final = "pln"
 _MOST_SHARED: Final = 63
 _VILLAGE_DIGITS: Final = 10
 _KAB_DIGITS: Final = 4
@@ -48,7 +49,7 @@ def attributes(
 
     Args:
         assigned: One row for each living person: ``person_id``, ``family_id``, ``members``, ``region_code``,
-            ``head_person_id``, ``in_review``.
+            ``head_person_id``, ``records_in_review``, ``weakest_link``.
         listed: One row for each person × family record.
         family_records: ``silver/family_record``.
         precedence: Sources by trust, best first.
@@ -93,7 +94,9 @@ def attributes(
         F.when(F.length(c.REGION_CODE) >= _KAB_DIGITS, F.substring(c.REGION_CODE, 1, _KAB_DIGITS)).alias(c.KAB_CODE),
         urban(F.col(c.REGION_CODE)).alias(c.URBAN),
         c.MEMBERS,
-        F.when(F.col(IN_REVIEW), F.lit("REVIEW")).otherwise(F.lit("SURE")).alias(c.LINK_CONFIDENCE),
+        F.when(F.col(c.RECORDS_IN_REVIEW) > 0, F.lit("REVIEW")).otherwise(F.lit("SURE")).alias(c.LINK_CONFIDENCE),
+        c.WEAKEST_LINK,
+        c.RECORDS_IN_REVIEW,
     )
     # family : its values is 1 : 0..1 (a family that no visit listed has none).
     return heads.join(values, c.FAMILY_ID, "left")
@@ -139,9 +142,9 @@ def with_measured_power(
         customers: ``silver/power_customer``.
 
     Returns:
-        ``attributes_`` with ``power`` and ``lighting`` of the register where it knows the family.
+        ``attributes_`` with ``power`` and ``lighting`` of the register where it knows the family, and ``source_of``.
     """
-    measured = customers.where(F.col(c.POWER_VA) > 0).select(c.NIK, c.NO_KK, c.POWER_VA, c.CUSTOMER_ID)
+    measured = customers.where(F.col(c.POWER_VA) > 0).select(c.NIK, c.NO_KK, c.POWER_VA, c.AS_OF)
     # customer : person is n : 0..1 by NIK (a NIK survives on one person, by rule of the linkage).
     holders = persons.where(F.col(c.NIK).isNotNull()).join(
         assigned.select(c.PERSON_ID, F.col(c.FAMILY_ID).alias("by_nik")), c.PERSON_ID
@@ -156,7 +159,8 @@ def with_measured_power(
         .withColumn(c.FAMILY_ID, F.coalesce("by_nik", "by_card"))
         .where(F.col(c.FAMILY_ID).isNotNull())
         .groupBy(c.FAMILY_ID)
-        .agg(F.max(c.POWER_VA).alias(c.POWER_VA))
+        .agg(F.max(F.struct(c.POWER_VA, c.AS_OF)).alias("_measured"))
+        .select(c.FAMILY_ID, f"_measured.{c.POWER_VA}", f"_measured.{c.AS_OF}")
     )
     # family : measured power is 1 : 0..1.
     joined = attributes_.join(power, c.FAMILY_ID, "left")
@@ -167,8 +171,12 @@ def with_measured_power(
     def verified(name: str) -> Column:
         return F.coalesce(F.col(c.SOURCE_OF).contains(f'"{name}":"{CORRECTION} '), F.lit(False))
 
+    origin = F.col(c.SOURCE_OF)
+    for name in (c.POWER, c.LIGHTING):
+        origin = with_origin(origin, (name,), _MEASURED_BY, F.when(~verified(name), F.col(c.AS_OF)))
     return (
         joined.withColumn(c.POWER, F.when(verified(c.POWER), F.col(c.POWER)).otherwise(strongest))
         .withColumn(c.LIGHTING, F.when(verified(c.LIGHTING), F.col(c.LIGHTING)).otherwise(lighting))
-        .drop(c.POWER_VA)
+        .withColumn(c.SOURCE_OF, origin)
+        .drop(c.POWER_VA, c.AS_OF)
     )

@@ -113,6 +113,25 @@ def origins(winners: Mapping[str, tuple[Column, Column, Column]]) -> Column:
     return F.concat(F.lit("{"), F.concat_ws(",", *parts), F.lit("}"))
 
 
+def with_origin(source_of: Column, names: Sequence[str], source: str, day: Column) -> Column:
+    """Return ``origins`` with other ones for some columns: their value was replaced.
+
+    Args:
+        source_of: As ``origins`` writes it; null where nothing had one.
+        names: Columns whose value comes from ``source``.
+        source: The source.
+        day: Day of the value; where it is null nothing changes.
+    """
+    kept = F.coalesce(source_of, F.lit("{}"))
+    for name in names:
+        kept = F.regexp_replace(kept, f'"{name}":"[^"]*",?', "")
+    added = [F.concat(F.lit(f'"{name}":"{source} '), day.cast("string"), F.lit('"')) for name in names]
+    # What is left is an object without its first brace, perhaps with a comma before its last one.
+    rest = F.regexp_replace(F.substring(kept, 2, 1_000_000), ",?\\}$", "")
+    joined = F.concat(F.lit("{"), F.concat_ws(",", *added, F.nullif(rest, F.lit(""))), F.lit("}"))
+    return F.when(day.isNull(), source_of).otherwise(joined)
+
+
 def _codes(name: str) -> tuple[str, ...]:
     return tuple(code.code for code in code_lists()[name].codes)
 

@@ -110,7 +110,8 @@ def _assign(job: Job, persons: DataFrame, listed: DataFrame) -> DataFrame:
         c.BIRTH_DATE,
         c.BIRTH_YEAR,
         c.REGION_CODE,
-        survivorship.IN_REVIEW,
+        c.RECORDS_IN_REVIEW,
+        c.WEAKEST_LINK,
     )
     # living person : basis is 1 : 1.
     members = formation.bases(persons, listed).join(persons.select(*wanted), c.PERSON_ID)

@@ -41,10 +41,14 @@ def linked_records(membership: DataFrame, records: DataFrame, review: DataFrame)
 
     Returns:
         One row for each linked record: the record's columns, ``person_id``, the NIK only where it is the
-        person's own, and ``in_review``.
+        person's own, ``match_weight`` and ``in_review``.
     """
     links = membership.select(
-        c.RECORD_ID, c.PERSON_ID, F.col(c.NIK_CLAIMED).alias("_claimed"), F.col(c.NIK_GRADE).alias("_grade")
+        c.RECORD_ID,
+        c.PERSON_ID,
+        c.MATCH_WEIGHT,
+        F.col(c.NIK_CLAIMED).alias("_claimed"),
+        F.col(c.NIK_GRADE).alias("_grade"),
     )
     items = (
         review.select(F.explode(F.array(c.RECORD_ID_L, c.RECORD_ID_R)).alias(c.RECORD_ID))
@@ -92,7 +96,8 @@ def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Se
 
     Returns:
         One row for each person: the columns of ``master/person_attribute`` but ``family_id``; ``name``,
-        ``birth_year``, ``sources``; ``registry_kk``, ``records``, ``inactive_duplicate``, ``in_review``.
+        ``birth_year``, ``sources``; ``registry_kk``, ``records``, ``inactive_duplicate``, ``records_in_review``,
+        ``weakest_link``.
     """
     inactive = F.coalesce((F.col(c.SOURCE) == REGISTRY) & (F.col(c.REGISTRY_STATUS) == "INACTIVE"), F.lit(False))
     registered = F.col(c.SOURCE) == REGISTRY
@@ -122,7 +127,8 @@ def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Se
         F.count_if(F.col(c.SOURCE) != CORRECTION).alias(RECORDS),
         F.max("_inactive").alias("_inactive"),
         F.max(registered & ~F.col("_inactive")).alias("_active"),
-        F.max(IN_REVIEW).alias(IN_REVIEW),
+        F.count_if(IN_REVIEW).cast("int").alias(c.RECORDS_IN_REVIEW),
+        F.min(c.MATCH_WEIGHT).alias(c.WEAKEST_LINK),
         *_life_marks(),
     )
 
@@ -153,7 +159,8 @@ def survivors(linked: DataFrame, precedence: Sequence[str], visit_precedence: Se
             _alive().alias(c.ALIVE),
             RECORDS,
             (F.col("_inactive") & F.col("_active")).alias(INACTIVE_DUPLICATE),
-            IN_REVIEW,
+            c.RECORDS_IN_REVIEW,
+            c.WEAKEST_LINK,
         )
         .withColumn(c.BIRTH_YEAR, F.coalesce(F.year(born), year))
         .withColumn(c.AGE, age(born, year, on))

@@ -1,6 +1,29 @@
-"""Families to scores and deciles: indicators, the proxy means test, exact deciles."""
+"""Families to scores and deciles: indicators, the proxy means test, exact deciles, and why a family stands there."""
 
-from dtsen_spark.welfare.evaluation import evaluate_welfare
+from dtsen_spark.welfare.equity import family_groups, stability
+from dtsen_spark.welfare.evaluation import evaluate_welfare, true_expenditure
+from dtsen_spark.welfare.explanation import FamilyExplanation, explain
+from dtsen_spark.welfare.frozen import family_design, reclass
+from dtsen_spark.welfare.oracle import against_oracle, oracle
+from dtsen_spark.welfare.simulation import Simulation, WelfareScenario, simulate, winners_and_losers
 from dtsen_spark.welfare.stage import STAGE, run, train
 
-__all__ = ["STAGE", "evaluate_welfare", "run", "train"]
+__all__ = [
+    "STAGE",
+    "FamilyExplanation",
+    "Simulation",
+    "WelfareScenario",
+    "against_oracle",
+    "evaluate_welfare",
+    "explain",
+    "family_design",
+    "family_groups",
+    "oracle",
+    "reclass",
+    "run",
+    "simulate",
+    "stability",
+    "train",
+    "true_expenditure",
+    "winners_and_losers",
+]

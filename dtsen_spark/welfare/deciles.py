@@ -70,6 +70,18 @@ def cut_points(scores: DataFrame, score: str, weights: Mapping[str, Column]) -> 
     }
 
 
+def cuts_of_histogram(weights: Mapping[int, int]) -> tuple[Cut, ...]:
+    """Find the nine cuts of a histogram that is already on the driver.
+
+    Args:
+        weights: Weight by score.
+
+    Returns:
+        Cuts 1 to 9; none where there is no score.
+    """
+    return _cuts([_Bar(score, score, weight) for score, weight in sorted(weights.items())], ()) if weights else ()
+
+
 def _cells_of_cuts(bars: Sequence[_Bar]) -> set[int]:
     """Return the cells in which a cut can be: the last one whose first score is below the cut."""
     total = sum(bar.weight for bar in bars)
@@ -108,7 +120,7 @@ def decile(score: Column, cuts: Sequence[Cut]) -> Column:
 
     Args:
         score: The score.
-        cuts: Nine cuts.
+        cuts: Nine cuts; none = everybody is in the first.
 
     Returns:
         Integer column 1 to 10; null where the score is.
@@ -116,4 +128,4 @@ def decile(score: Column, cuts: Sequence[Cut]) -> Column:
     above: Column = F.lit(1)
     for cut in cuts:
         above = above + (score >= F.lit(cut.score)).cast("int")
-    return above.cast("int")
+    return F.when(score.isNotNull(), above.cast("int"))

@@ -6,11 +6,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark.welfare.targeting import errors_at_shares
+from dtsen_spark.welfare.equity import errors_by_group
+from dtsen_spark.welfare.targeting import cuts_of_both, errors_at_shares
 
 _TRUE_PERSON: Final = "true_person_id"
 _TRUE_FAMILY: Final = "true_family_id"
-_TRUTH: Final = "truth"
+TRUTH: Final = "truth"
 
 
 def evaluate_welfare(
@@ -20,6 +21,7 @@ def evaluate_welfare(
     persons: DataFrame,
     families: DataFrame,
     consumption: DataFrame,
+    groups: DataFrame | None = None,
 ) -> dict[str, Any]:
     """Compare scores with the truth of the nation.
 
@@ -33,16 +35,20 @@ def evaluate_welfare(
         persons: Truth: ``record_id``, ``true_person_id``.
         families: Truth: ``true_family_id``, ``true_person_id``.
         consumption: Truth: ``true_family_id``, ``log_expenditure``.
+        groups: ``equity.family_groups``; None = do not tell whom the errors hit.
 
     Returns:
         ``pmt``: ``r2``, ``rmse`` (log points), ``families`` (person-weighted, over ranked families with a truth);
-        ``targeting``: by share of persons, ``inclusion_error`` and ``exclusion_error``.
+        ``targeting``: by share of persons, ``inclusion_error`` and ``exclusion_error``; ``equity``: the same at the
+        poorest 40 %, by group of families.
     """
-    matched = _matched(score, family_member, membership, persons, families, consumption).persist()
+    truths = true_expenditure(score, family_member, membership, persons, families, consumption)
+    # family : its groups is 1 : 0..1.
+    matched = (truths if groups is None else truths.join(groups, c.FAMILY_ID, "left")).persist()
     try:
         weight = F.col(c.MEMBERS).cast("decimal(10,0)")
-        error = (F.col(_TRUTH) - F.col(c.SCORE)).cast("decimal(12,0)")
-        true = F.col(_TRUTH).cast("decimal(12,0)")
+        error = (F.col(TRUTH) - F.col(c.SCORE)).cast("decimal(12,0)")
+        true = F.col(TRUTH).cast("decimal(12,0)")
         row = matched.agg(
             F.count(F.lit(1)).alias("families"),
             F.sum(weight).alias("w"),
@@ -51,7 +57,10 @@ def evaluate_welfare(
             F.sum((weight * true * true).cast("decimal(28,0)")).alias("tt"),
         ).first()
         sums = {name: int(value or 0) for name, value in (row.asDict() if row else {}).items()}
-        targeting = errors_at_shares(matched, _TRUTH, c.SCORE, F.col(c.MEMBERS))
+        people = F.col(c.MEMBERS)
+        cuts = cuts_of_both(matched, TRUTH, c.SCORE, people)
+        targeting = errors_at_shares(matched, TRUTH, c.SCORE, people, cuts)
+        hit = {} if groups is None else errors_by_group(matched, TRUTH, cuts)
     finally:
         matched.unpersist()
     spread = sums["tt"] * sums["w"] - sums["t"] ** 2
@@ -62,10 +71,11 @@ def evaluate_welfare(
             "families": sums["families"],
         },
         "targeting": targeting,
+        "equity": hit,
     }
 
 
-def _matched(
+def true_expenditure(
     score: DataFrame,
     family_member: DataFrame,
     membership: DataFrame,
@@ -73,6 +83,12 @@ def _matched(
     families: DataFrame,
     consumption: DataFrame,
 ) -> DataFrame:
+    """Put the true log expenditure on every ranked family that stands for a true one; arguments as above.
+
+    Returns:
+        ``family_id``, ``members``, ``score``, ``truth`` (millionths of log rupiah): one row for each such family.
+    """
+
     def most(df: DataFrame, key: str, value: str) -> DataFrame:
         votes = df.groupBy(key, value).agg(F.count(F.lit(1)).alias("n"))
         top = votes.groupBy(key).agg(F.min(F.struct(-F.col("n"), F.col(value))).alias("top"))
@@ -83,11 +99,11 @@ def _matched(
     home = person.join(families.select(_TRUE_FAMILY, _TRUE_PERSON), _TRUE_PERSON).select(c.PERSON_ID, _TRUE_FAMILY)
     family = most(family_member.select(c.FAMILY_ID, c.PERSON_ID).join(home, c.PERSON_ID), c.FAMILY_ID, _TRUE_FAMILY)
     truth = consumption.select(
-        _TRUE_FAMILY, F.floor(F.col(c.LOG_EXPENDITURE).cast("double") * 1_000_000 + 0.5).alias(_TRUTH)
+        _TRUE_FAMILY, F.floor(F.col(c.LOG_EXPENDITURE).cast("double") * 1_000_000 + 0.5).alias(TRUTH)
     )
     ranked = score.where(F.col(c.SCORE).isNotNull()).select(c.FAMILY_ID, c.MEMBERS, c.SCORE)
     return (
         ranked.join(family, c.FAMILY_ID)
-        .join(truth.where(F.col(_TRUTH).isNotNull()), _TRUE_FAMILY)
-        .select(c.MEMBERS, c.SCORE, _TRUTH)
+        .join(truth.where(F.col(TRUTH).isNotNull()), _TRUE_FAMILY)
+        .select(c.FAMILY_ID, c.MEMBERS, c.SCORE, TRUTH)
     )

@@ -4,6 +4,7 @@ Every feature is an integer number of hundredths (``log`` of 4 members = 139), s
 whatever the order of the rows. A feature is null where its indicator is unknown.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -13,6 +14,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.codes import Indicator, Kind, Level, code_list, indicators
+from dtsen_spark.welfare.provenance import ORIGINS, origin_column, origin_map, packed_origin, traced_indicators
 
 # Key of a family or surveyed household inside this package.
 UNIT: Final = "unit"
@@ -143,23 +145,49 @@ def _family(indicator: Indicator) -> list[Feature]:
     return [Feature(name, name, Block.ASSET, _log(1 + F.least(F.greatest(here, F.lit(0)), F.lit(_MANY))), False)]
 
 
-def design(units: DataFrame, members: DataFrame, carried: tuple[str, ...]) -> DataFrame:
+def design(units: DataFrame, members: DataFrame, carried: tuple[str, ...], *, traced: bool = False) -> DataFrame:
     """Compute the features of families or of surveyed households.
 
     Args:
         units: One row for each unit: ``unit``, ``members``, ``urban`` and the family indicators.
         members: One row for each member: ``unit`` and the person indicators.
         carried: Columns of ``units`` to keep.
+        traced: Both have ``source_of`` (and ``members`` has ``person_id``): say where each indicator came from, and
+            who the members are.
 
     Returns:
-        One row for each unit: ``unit``, the carried columns, one long column for each feature (hundredths).
+        One row for each unit: ``unit``, the carried columns, one long column for each feature (hundredths); traced:
+        ``member_hash`` and one origin (``provenance.packed_origin``) for each indicator that has one.
     """
     all_features = features()
-    of_members = [feature for feature in all_features if feature.of_members]
-    people = members.groupBy(UNIT).agg(*(feature.value.alias(feature.column) for feature in of_members))
-    own = units.select(
-        UNIT, *carried, *(f.value.cast("long").alias(f.column) for f in all_features if not f.of_members)
-    )
+    of_members, of_unit = ([f for f in all_features if f.of_members is wanted] for wanted in (True, False))
+    people = member_features(members, of_members, traced=traced)
+    origins = [packed_origin(n).alias(origin_column(n)) for n in traced_indicators(Level.FAMILY)] if traced else []
+    # Parsed once, in a step of its own: not once for each indicator.
+    parsed = units.withColumn(ORIGINS, origin_map(F.col(c.SOURCE_OF))) if traced else units
+    own = parsed.select(UNIT, *carried, *(f.value.cast("long").alias(f.column) for f in of_unit), *origins)
     # unit : its members' features is 1 : 0..1 (a unit without members has none).
-    joined = own.join(people, UNIT, "left")
-    return joined.select(UNIT, *carried, *(feature.column for feature in all_features))
+    return own.join(people, UNIT, "left")
+
+
+def member_features(members: DataFrame, wanted: Sequence[Feature], *, traced: bool = False) -> DataFrame:
+    """Aggregate the features that are made of a unit's members, in one shuffle.
+
+    Args:
+        members: One row for each member: ``unit`` and the person indicators.
+        wanted: Features of members.
+        traced: As in ``design``.
+
+    Returns:
+        One row for each unit that has members: ``unit``, the features; traced: ``member_hash`` and origins.
+    """
+    aggregates = [feature.value.alias(feature.column) for feature in wanted]
+    if traced:
+        members = members.withColumn(ORIGINS, origin_map(F.col(c.SOURCE_OF)))
+        # Exclusive or: does not hang on the order of the members; no pair of members cancels, for a person is once.
+        aggregates.append(F.bit_xor(F.xxhash64(c.PERSON_ID)).alias(c.MEMBER_HASH))
+        # The oldest value among the members: what the family's figure is only as fresh as.
+        aggregates += [
+            F.min(packed_origin(name)).alias(origin_column(name)) for name in traced_indicators(Level.PERSON)
+        ]
+    return members.groupBy(UNIT).agg(*aggregates)

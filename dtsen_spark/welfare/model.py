@@ -23,6 +23,13 @@ _RANK_TOLERANCE: Final = 1e-8
 # Coefficients are kept to this many digits: machines whose linear algebra differs in the last bit agree.
 _DIGITS: Final = 11
 NATION: Final = "ID"
+# The variant that uses every block of features.
+FULL: Final = "full"
+
+
+def place_variant(stratum: str) -> str:
+    """Return the variant's name of a place in a model by place: ``3201:U`` is ``3201U``."""
+    return stratum.replace(":", "")
 
 
 @dataclass(frozen=True)
@@ -210,11 +217,13 @@ class Variant:
         slopes: Log points for each hundredth, by feature.
         errors: Their standard errors.
         levels: Level by stratum.
+        level_errors: Standard error of each level.
     """
 
     slopes: Mapping[str, float]
     errors: Mapping[str, float]
     levels: Mapping[str, float]
+    level_errors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -222,16 +231,53 @@ class PmtModel:
     """A registered proxy means test.
 
     Attributes:
-        variants: By name of the variant.
+        variants: By name of the variant; of a model by place, by name of the place (``place_variant``).
         means: Mean of each feature in the survey, hundredths: what stands for a missing value.
         smearing: Factor from the exponential of the prediction to mean rupiah (Duan 1983).
         card: Data, fit, accuracy.
+        spreads: Standard deviation of each feature in the survey, hundredths.
+        residual_sd: Standard deviation of what the model does not explain, log points.
+        by_place: Every place has coefficients of its own (a table made elsewhere), instead of variants by what is
+            known of a family.
     """
 
     variants: Mapping[str, Variant]
     means: Mapping[str, float]
     smearing: float
     card: Mapping[str, Any] = field(default_factory=dict)
+    spreads: Mapping[str, float] = field(default_factory=dict)
+    residual_sd: float = 0.0
+    by_place: bool = False
+
+    @property
+    def whole(self) -> Variant:
+        """The variant that knows most: the one that signals and errors are told by."""
+        return self.variants.get(FULL) or max(self.variants.values(), key=lambda variant: len(variant.slopes))
+
+    @property
+    def signals(self) -> dict[str, float]:
+        """Variance that each feature brings to scores, log points squared: (slope × spread)²."""
+        slopes = self.whole.slopes
+        return {name: (slopes[name] * self.spreads.get(name, 0.0)) ** 2 for name in slopes if name in self.means}
+
+    @property
+    def coefficient_variance(self) -> float:
+        """Variance of a score by the slopes' own errors, log points squared.
+
+        The mean over the survey of x'Vx, which is residual variance × slopes / households whatever the features:
+        one figure instead of a quadratic form for each family. Families with rare features have more.
+        """
+        households = int(self.card.get("households", 0))
+        return self.residual_sd**2 * len(self.whole.slopes) / households if households else 0.0
+
+    @property
+    def place_variance(self) -> float:
+        """Variance of levels between places of one parent, log points squared.
+
+        It is what the shrinkage stands for: n / (n + k) is the best weight where k = residual / place variance.
+        """
+        shrinkage = int(self.card.get("shrinkage_households", 0))
+        return self.residual_sd**2 / shrinkage if shrinkage else 0.0
 
     @property
     def version(self) -> str:
@@ -271,9 +317,57 @@ def fit(
     for variant, wanted in blocks.items():
         solution = solve(moments, np.array(wanted, dtype=bool))
         used = [name for name, use in zip(names, solution.used, strict=True) if use]
+        found = levels(moments, strata, solution.slopes, means, shrinkage)
+        spread = residual_sd(moments, strata, solution.slopes, means, found)
         fitted[variant] = Variant(
             slopes={name: float(solution.slopes[names.index(name)]) for name in used},
             errors={name: float(solution.errors[names.index(name)]) for name in used},
-            levels=levels(moments, strata, solution.slopes, means, shrinkage),
+            levels=found,
+            level_errors=level_errors(strata, spread, shrinkage),
         )
     return fitted
+
+
+def spreads(moments: Moments) -> Vector:
+    """Return the standard deviation of every variable but the last, in its own unit."""
+    _, deviations = moments.centred()
+    return np.sqrt(np.maximum(np.diag(deviations)[:-1], 0.0) / moments.weight)
+
+
+def residual_sd(
+    moments: Moments, strata: StrataSums, slopes: Vector, at: Sequence[int], found: Mapping[str, float]
+) -> float:
+    """Return the standard deviation around slopes and levels, in units of the log expenditure.
+
+    Args:
+        moments: National sums.
+        strata: Sums by stratum.
+        slopes: National slopes.
+        at: The features that levels are told at.
+        found: Level of every stratum, as ``levels`` returns them.
+    """
+    means, deviations = moments.centred()
+    around_line = deviations[-1, -1] - 2 * slopes @ deviations[:-1, -1] + slopes @ deviations[:-1, :-1] @ slopes
+    centre = np.array(at, dtype=np.float64)
+    line = float(means[-1] + (centre - means[:-1]) @ slopes)
+    residual = strata.first[:, -1] - line * strata.weight
+    residual = residual - (strata.first[:, :-1] - np.outer(strata.weight, centre)) @ slopes
+    own = np.array([found[key] for key in strata.keys]) - line
+    around_levels = around_line - float(np.sum(2 * own * residual - own**2 * strata.weight))
+    degrees = max(moments.households - int(np.count_nonzero(slopes)) - 1, 1)
+    return float(np.sqrt(max(around_levels, 0.0) / moments.weight * moments.households / degrees))
+
+
+def level_errors(strata: StrataSums, spread: float, shrinkage: int) -> dict[str, float]:
+    """Return the standard error of every level: that of a mean of n households shrunk with k, spread / √(n + k).
+
+    Args:
+        strata: Sums by stratum.
+        spread: Standard deviation around the model.
+        shrinkage: Households at which a stratum weighs as much as its parent.
+    """
+    counted: dict[str, float] = {NATION: float(np.sum(strata.households))}
+    for key, households in zip(strata.keys, strata.households.tolist(), strict=True):
+        counted[key] = households + shrinkage
+        counted[key[:2]] = counted.get(key[:2], float(shrinkage)) + households
+    return {key: float(f"{spread / max(n, 1.0) ** 0.5:.{_DIGITS}g}") for key, n in sorted(counted.items())}

@@ -18,12 +18,13 @@ _LEVEL: Final = "level"
 _POINTER: Final = "latest.json"
 
 
-def register(lake: Lake, model: PmtModel) -> str:
-    """Register a model and make it the latest; a repeat changes nothing.
+def register(lake: Lake, model: PmtModel, *, latest: bool = True) -> str:
+    """Register a model; a repeat changes nothing.
 
     Args:
         lake: The lake.
         model: The model.
+        latest: Make it the one that ``latest`` names.
 
     Returns:
         Its version.
@@ -34,7 +35,7 @@ def register(lake: Lake, model: PmtModel) -> str:
         for variant, fitted in model.variants.items()
         for name, slope in fitted.slopes.items()
     ] + [
-        (version, f"{variant}:{stratum}", _LEVEL, level, None)
+        (version, f"{variant}:{stratum}", _LEVEL, level, fitted.level_errors.get(stratum))
         for variant, fitted in model.variants.items()
         for stratum, level in fitted.levels.items()
     ]
@@ -43,9 +44,18 @@ def register(lake: Lake, model: PmtModel) -> str:
     lake.write(table, frame, slice_values={c.MODEL_VERSION: version})
     folder = _folder(lake)
     folder.mkdir(parents=True, exist_ok=True)
-    card = {"version": version, "means": dict(model.means), "smearing": model.smearing, "card": dict(model.card)}
+    card = {
+        "version": version,
+        "means": dict(model.means),
+        "spreads": dict(model.spreads),
+        "smearing": model.smearing,
+        "residual_sd": model.residual_sd,
+        "by_place": model.by_place,
+        "card": dict(model.card),
+    }
     _write(folder / f"{version}.json", card)
-    _write(folder / _POINTER, {"version": version})
+    if latest:
+        _write(folder / _POINTER, {"version": version})
     return version
 
 
@@ -87,15 +97,30 @@ def load(lake: Lake, version: str) -> PmtModel:
     slopes: dict[str, dict[str, float]] = {}
     errors: dict[str, dict[str, float]] = {}
     levels: dict[str, dict[str, float]] = {}
+    level_errors: dict[str, dict[str, float]] = {}
     for row in sorted(rows, key=lambda row: (row[c.STRATUM], row[c.INDICATOR])):
         variant, _, stratum = row[c.STRATUM].partition(":")
         if stratum:
             levels.setdefault(variant, {})[stratum] = row[c.COEFFICIENT]
+            if row[c.STANDARD_ERROR] is not None:
+                level_errors.setdefault(variant, {})[stratum] = row[c.STANDARD_ERROR]
         else:
             slopes.setdefault(variant, {})[row[c.INDICATOR]] = row[c.COEFFICIENT]
             errors.setdefault(variant, {})[row[c.INDICATOR]] = row[c.STANDARD_ERROR]
-    variants = {name: Variant(slopes.get(name, {}), errors.get(name, {}), found) for name, found in levels.items()}
-    return PmtModel(variants, stored["means"], stored["smearing"], stored["card"])
+    variants = {
+        name: Variant(slopes.get(name, {}), errors.get(name, {}), found, level_errors.get(name, {}))
+        for name, found in levels.items()
+    }
+    return PmtModel(
+        variants,
+        stored["means"],
+        stored["smearing"],
+        stored["card"],
+        # A model that was registered before errors were told has none.
+        stored.get("spreads", {}),
+        stored.get("residual_sd", 0.0),
+        stored.get("by_place", False),
+    )
 
 
 def _folder(lake: Lake) -> Path:

@@ -1,5 +1,6 @@
 """The welfare stage: reads ``master`` and the survey, writes ``welfare`` and, where it trains, ``models``."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -8,21 +9,44 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
-from dtsen_spark.config import WelfareConfig
+from dtsen_spark.config import WelfareConfig, conf_dir
 from dtsen_spark.contract import local_frame
 from dtsen_spark.errors import UsageError
 from dtsen_spark.job import Job
-from dtsen_spark.welfare import registry, scoring
-from dtsen_spark.welfare.deciles import TENTHS, Cut, cut_points, decile
-from dtsen_spark.welfare.features import UNIT, design
+from dtsen_spark.welfare import change, loading, registry, scoring
+from dtsen_spark.welfare.deciles import TENTHS, Cut, cut_points
+from dtsen_spark.welfare.features import UNIT
+from dtsen_spark.welfare.frozen import FAMILY, PERSON, Frozen, family_design, frozen, place
 from dtsen_spark.welfare.model import PmtModel
+from dtsen_spark.welfare.ranking import with_kab_rank
 from dtsen_spark.welfare.training import train as train_model
 
 log = structlog.get_logger(__name__)
 
 STAGE: Final = "welfare"
-PERSON: Final = "person"
-FAMILY: Final = "family"
+# What is kept of a scored family until the cuts are known.
+_KEPT: Final = (
+    c.MEMBERS,
+    c.REGION_CODE,
+    c.SCORE,
+    c.LOG_EXPENDITURE,
+    c.EXPENDITURE_IDR_MONTH,
+    c.STATE,
+    c.REASON,
+    c.CONFIDENCE,
+    c.SCORE_ERROR,
+    c.MODEL_VARIANT,
+    c.SCORE_PARTS,
+    c.SCORE_INPUTS,
+    c.OLDEST_INPUT,
+    c.LINK_CONFIDENCE,
+    c.WEAKEST_LINK,
+    c.RECORDS_IN_REVIEW,
+    c.MEMBER_HASH,
+    scoring.MEMBER_POINTS,
+    scoring.FORMER_SCORE,
+    scoring.FORMER_MEMBER_POINTS,
+)
 
 
 def train(job: Job) -> str:
@@ -45,25 +69,54 @@ def train(job: Job) -> str:
 
 
 def run(job: Job) -> None:
-    """Score every family and place it in a decile.
+    """Score every family, place it in a decile, and say why it stands elsewhere than in the last release.
 
-    Reads ``master/person_attribute``, ``master/family_attribute``, the survey where no model is registered, and in a
-    month the cuts of the last release; writes ``welfare/score``, ``score_part``, ``cutpoint``.
+    A quarter uses the registered model (trains one where there is none) and ranks the nation; a month uses model and
+    cuts of the last published release. Reads ``master/person_attribute``, ``master/family_attribute``, the survey
+    where it trains, ``welfare/score``, ``welfare/cutpoint`` and ``master/family_member`` of the last release; writes
+    ``welfare/score``, ``score_part``, ``cutpoint`` and, after the first release, ``change``.
 
     Args:
         job: The run.
     """
-    version = registry.registered(job.lake, job.config.welfare.model) or _train(job)
-    model = registry.load(job.lake, version) if version else None
-    scored = _keep(job, _scored(job, model))
-    cuts = _cuts(job, scored)
-    placed = scored.withColumn(c.DECILE, decile(F.col(c.SCORE), cuts[job.config.welfare.unit])).withColumn(
-        c.MODEL_VERSION, F.lit(version).cast("string")
-    )
-    written = job.write(tables.SCORE, placed)
+    standing = frozen(job)
+    still = None if job.period.is_quarter else standing
+    version, model = _model(job, still)
+    persons = job.read(tables.PERSON_ATTRIBUTE)
+    features = family_design(job.read(tables.FAMILY_ATTRIBUTE), persons)
+    former = _former(job, standing, version)
+    scored = _keep(job, _scored(job, features, model, former))
+    cuts = still.cuts if still else _cuts(scored)
+    rules = job.config.welfare
+    placed = place(scored, cuts[rules.unit], model, rules).withColumn(c.MODEL_VERSION, F.lit(version).cast("string"))
+    written = job.write(tables.SCORE, with_kab_rank(placed))
     job.write(tables.SCORE_PART, scored)
-    job.write(tables.CUTPOINT, _cut_frame(job, cuts))
+    job.write(tables.CUTPOINT, _cut_frame(job, cuts, version))
+    if standing is not None:
+        _write_change(job, placed, persons, standing, cuts)
     _account(job, scored, written.rows)
+
+
+def _model(job: Job, still: Frozen | None) -> tuple[str | None, PmtModel | None]:
+    """The model of the run: frozen between quarters, else made elsewhere, else registered, else trained."""
+    rules = job.config.welfare
+    if still is not None:
+        version = still.model_version
+    elif rules.coefficients:
+        places = scoring.strata(job.read(tables.FAMILY_ATTRIBUTE))
+        elsewhere = loading.read_coefficients(conf_dir() / "models" / rules.coefficients, places)
+        # Not the latest: without the setting the next run is back at our own.
+        version = registry.register(job.lake, elsewhere, latest=False)
+    else:
+        version = registry.registered(job.lake, rules.model) or _train(job)
+    return version, registry.load(job.lake, version) if version else None
+
+
+def _former(job: Job, standing: Frozen | None, version: str | None) -> PmtModel | None:
+    """The model of the last release, where it is another one."""
+    if standing is None or standing.model_version in {None, version}:
+        return None
+    return registry.load(job.lake, str(standing.model_version))
 
 
 def _train(job: Job) -> str | None:
@@ -75,6 +128,7 @@ def _train(job: Job) -> str | None:
         job.read(tables.SURVEY_MEMBER),
         shrinkage=rules.shrinkage_households,
         folds=rules.folds,
+        interval=rules.interval,
     )
     if model is None:
         log.warning("no household of the survey can train a model")
@@ -95,24 +149,17 @@ def _train(job: Job) -> str | None:
     return version
 
 
-def _scored(job: Job, model: PmtModel | None) -> DataFrame:
-    families = job.read(tables.FAMILY_ATTRIBUTE).withColumnRenamed(c.FAMILY_ID, UNIT)
-    persons = job.read(tables.PERSON_ATTRIBUTE).where(F.col(c.FAMILY_ID).isNotNull())
-    carried = (c.MEMBERS, c.REGION_CODE, c.KAB_CODE, c.URBAN)
-    frame = design(families, persons.withColumnRenamed(c.FAMILY_ID, UNIT), carried)
-    scored = scoring.score(frame, model) if model else scoring.without_model(frame)
-    return scored.select(
-        F.col(UNIT).alias(c.FAMILY_ID),
-        c.MEMBERS,
-        c.REGION_CODE,
-        c.SCORE,
-        c.LOG_EXPENDITURE,
-        c.EXPENDITURE_IDR_MONTH,
-        c.STATE,
-        c.REASON,
-        c.CONFIDENCE,
-        c.SCORE_PARTS,
-    )
+def _scored(job: Job, features: DataFrame, model: PmtModel | None, former: PmtModel | None) -> DataFrame:
+    if former is None:
+        nothing = (scoring.FORMER_SCORE, scoring.FORMER_MEMBER_POINTS)
+        features = features.withColumns({name: F.lit(None).cast("long") for name in nothing})
+    else:
+        features = scoring.with_former(features, former)
+    if model is None:
+        scored = scoring.without_model(features)
+    else:
+        scored = scoring.score(features, model, on=job.period.last_day, rules=job.config.welfare)
+    return scored.select(F.col(UNIT).alias(c.FAMILY_ID), *_KEPT)
 
 
 def _keep(job: Job, scored: DataFrame) -> DataFrame:
@@ -122,24 +169,34 @@ def _keep(job: Job, scored: DataFrame) -> DataFrame:
     return job.spark.read.schema(scored.schema).parquet(path)
 
 
-def _cuts(job: Job, scored: DataFrame) -> dict[str, tuple[Cut, ...]]:
-    frozen = None if job.period.is_quarter else job.published(tables.CUTPOINT)
-    if frozen is not None:
-        # Eighteen rows. Between quarters a corrected family is re-classed, the nation is not ranked again.
-        rows = sorted(frozen.collect(), key=lambda row: (row[c.PERIOD], row[c.K]))
-        latest = [row for row in rows if row[c.PERIOD] == rows[-1][c.PERIOD]]
-        return {
-            unit: tuple(Cut(row[c.K], row[c.SCORE], row[c.WEIGHT_BELOW]) for row in latest if row[c.UNIT] == unit)
-            for unit in (PERSON, FAMILY)
-        }
+def _cuts(scored: DataFrame) -> dict[str, tuple[Cut, ...]]:
     ranked = scored.where(F.col(c.SCORE).isNotNull()).select(c.SCORE, c.MEMBERS)
     return cut_points(ranked, c.SCORE, {PERSON: F.col(c.MEMBERS), FAMILY: F.lit(1)})
 
 
-def _cut_frame(job: Job, cuts: dict[str, tuple[Cut, ...]]) -> DataFrame:
-    rows = [(cut.k, cut.score, cut.weight_below, unit) for unit, nine in sorted(cuts.items()) for cut in nine]
-    schema = f"{c.K} int, {c.SCORE} bigint, {c.WEIGHT_BELOW} bigint, {c.UNIT} string"
+def _cut_frame(job: Job, cuts: Mapping[str, tuple[Cut, ...]], version: str | None) -> DataFrame:
+    rows = [(cut.k, cut.score, cut.weight_below, unit, version) for unit, nine in sorted(cuts.items()) for cut in nine]
+    schema = f"{c.K} int, {c.SCORE} bigint, {c.WEIGHT_BELOW} bigint, {c.UNIT} string, {c.MODEL_VERSION} string"
     return local_frame(job.spark, rows, schema).coalesce(1)
+
+
+def _write_change(
+    job: Job, placed: DataFrame, persons: DataFrame, standing: Frozen, cuts: Mapping[str, tuple[Cut, ...]]
+) -> None:
+    before, members = job.published(tables.SCORE), job.published(tables.FAMILY_MEMBER)
+    if before is None:
+        return
+    both = change.side_by_side(placed, before.where(F.col(c.RELEASE_ID) == standing.release_id))
+    kept = None
+    if members is not None and standing.model_version is not None:
+        kept = change.kept_members(both, members, persons, registry.load(job.lake, standing.model_version))
+    unit = job.config.welfare.unit
+    moves = change.split(both, kept, change.Standing(standing.cuts[unit], cuts[unit]), standing.release_id)
+    job.write(tables.WELFARE_CHANGE, moves)
+    counted = job.read(tables.WELFARE_CHANGE).groupBy(c.MOVE, c.DECILE_CAUSE).count().collect()  # a dozen rows
+    for row in sorted(counted, key=lambda row: (row[c.MOVE], row[c.DECILE_CAUSE] or "")):
+        subject = f"{tables.WELFARE_CHANGE.path}: {row[c.MOVE]}"
+        job.ledger.metric(STAGE, "families_moved", row["count"], subject=subject, rule=row[c.DECILE_CAUSE] or "")
 
 
 def _account(job: Job, scored: DataFrame, rows: int) -> None:

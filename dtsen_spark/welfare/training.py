@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.welfare.features import UNIT, Block, Feature, design, features
-from dtsen_spark.welfare.model import Moments, PmtModel, StrataSums, Variant, fit
-from dtsen_spark.welfare.validation import validate
+from dtsen_spark.welfare.model import FULL, Moments, PmtModel, StrataSums, Variant, fit, residual_sd, spreads
+from dtsen_spark.welfare.validation import Tested, validate
 
 FOLD: Final = "fold"
 STRATUM: Final = "stratum"
@@ -23,7 +23,7 @@ W: Final = "w"  # survey weight, an integer
 LOG_ORIGIN: Final = round(math.log(1e6) * 1e6)
 # Variants by the blocks that a family's records know.
 VARIANTS: Final[dict[str, frozenset[Block]]] = {
-    "full": frozenset(Block),
+    FULL: frozenset(Block),
     "dwelling": frozenset({Block.PERSON, Block.DWELLING}),
     "person": frozenset({Block.PERSON}),
 }
@@ -73,7 +73,9 @@ def stratum_key() -> Column:
     return F.concat_ws(":", F.col(c.KAB_CODE), kind)
 
 
-def train(households: DataFrame, members: DataFrame, *, shrinkage: int, folds: int) -> PmtModel | None:
+def train(
+    households: DataFrame, members: DataFrame, *, shrinkage: int, folds: int, interval: float = 0.8
+) -> PmtModel | None:
     """Train the proxy means test on the survey.
 
     Args:
@@ -81,18 +83,20 @@ def train(households: DataFrame, members: DataFrame, *, shrinkage: int, folds: i
         members: ``silver/survey_member``.
         shrinkage: Households at which a stratum weighs as much as its parent.
         folds: Folds of the cross-validation.
+        interval: Probability that prediction intervals should hold; the card says how often they did.
 
     Returns:
         The model with its card; None where no household can train.
     """
     survey = survey_design(households, members, folds).persist()
     try:
-        return _train(survey, shrinkage, folds)
+        return train_on(survey, shrinkage=shrinkage, folds=folds, interval=interval)
     finally:
         survey.unpersist()
 
 
-def _train(survey: DataFrame, shrinkage: int, folds: int) -> PmtModel | None:
+def train_on(survey: DataFrame, *, shrinkage: int, folds: int, interval: float) -> PmtModel | None:
+    """Train on a frame as ``survey_design`` returns it; arguments as for ``train``."""
     all_features = features()
     reasons, profile = _profile(survey, all_features)
     used = reasons.pop("", 0)
@@ -106,18 +110,20 @@ def _train(survey: DataFrame, shrinkage: int, folds: int) -> PmtModel | None:
         total, strata = _total(by_fold), _total_strata(strata_by_fold)
         blocks = {name: [block in allowed for block in plan.blocks] for name, allowed in VARIANTS.items()}
         variants = fit(plan.names, plan.means, blocks, total, strata, shrinkage)
-        full = {"full": blocks["full"]}
+        full = {FULL: blocks[FULL]}
         present = [fold for fold, part in enumerate(by_fold) if part.households]
         enough = len(present) > 1
         held_out = [
-            fit(plan.names, plan.means, full, total.minus(part), strata.minus(strata_by_fold[fold]), shrinkage)["full"]
+            fit(plan.names, plan.means, full, total.minus(part), strata.minus(strata_by_fold[fold]), shrinkage)[FULL]
             if enough
-            else variants["full"]
+            else variants[FULL]
             for fold, part in enumerate(by_fold)
             if part.households
         ]
         tested = dict(zip(present, held_out, strict=True))
-        figures = validate(rows, plan.names, plan.means, tested)
+        slopes = np.array([variants[FULL].slopes.get(name, 0.0) for name in plan.names])
+        around = residual_sd(total, strata, slopes, plan.means, variants[FULL].levels)
+        figures = validate(rows, Tested(plan.names, plan.means, tested, plan.equal(total), around, interval))
     finally:
         rows.unpersist()
     smearing = figures.pop("smearing")
@@ -128,19 +134,27 @@ def _train(survey: DataFrame, shrinkage: int, folds: int) -> PmtModel | None:
         "folds": folds if enough else 0,
         "shrinkage_households": shrinkage,
         "features": {name: len(variant.slopes) for name, variant in variants.items()},
-        "unused_features": sorted(set(plan.names) - set(variants["full"].slopes)),
+        "unused_features": sorted(set(plan.names) - set(variants[FULL].slopes)),
         "held_out": figures,
     }
-    return PmtModel(_in_log_points(variants, plan), dict(zip(plan.names, plan.means, strict=True)), smearing, card)
+    return PmtModel(
+        variants=_in_log_points(variants),
+        means=dict(zip(plan.names, plan.means, strict=True)),
+        smearing=smearing,
+        card=card,
+        spreads={name: float(f"{value:.9g}") for name, value in zip(plan.names, spreads(total).tolist(), strict=True)},
+        residual_sd=float(f"{around / 1e6:.9g}"),
+    )
 
 
-def _in_log_points(variants: dict[str, Variant], plan: "_Plan") -> dict[str, Variant]:
+def _in_log_points(variants: dict[str, Variant]) -> dict[str, Variant]:
     """Turn millionths into log points, and levels back to logs of rupiah."""
     return {
         name: Variant(
             slopes={key: value / 1e6 for key, value in variant.slopes.items()},
             errors={key: value / 1e6 for key, value in variant.errors.items()},
             levels={key: (value + LOG_ORIGIN) / 1e6 for key, value in variant.levels.items()},
+            level_errors={key: value / 1e6 for key, value in variant.level_errors.items()},
         )
         for name, variant in variants.items()
     }
@@ -203,6 +217,15 @@ class _Plan:
             sources=[f.column for f in known + flagged],
             weight_decimals=decimals,
         )
+
+    def equal(self, moments: Moments) -> list[float]:
+        """Return the weight of each variable where all count the same: its direction by itself over its spread."""
+        _, deviations = moments.centred()
+        spread = spreads(moments)
+        direction = np.sign(deviations[:-1, -1])
+        usable = (spread > 0) & np.array([not name.endswith("_missing") for name in self.names])
+        weights = np.where(usable, direction / np.where(usable, spread, 1.0), 0.0)
+        return [float(f"{weight:.9g}") for weight in weights.tolist()]
 
     def prepare(self, rows: DataFrame) -> DataFrame:
         """Return ``unit``, ``stratum``, ``fold``, ``urban``, ``members``, ``w``, ``y`` and every variable, no nulls."""

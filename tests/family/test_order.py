@@ -56,6 +56,6 @@ def test_each_field_has_its_own_winner_whatever_the_partitions(linked: DataFrame
     assert (a[c.BIRTH_DATE], a[c.BIRTH_YEAR], a[c.AGE], a[c.NO_KK]) == (date(1901, 2, 3), 1901, 125, "0" * 15 + "7")
     assert a[c.SOURCE_OF] == '{"education":"regsosek 2021-06-30","chronic":"p3ke 2025-12-31"}'
     assert a[c.SOURCES] == ["dukcapil", "p3ke", "regsosek"]
-    assert (rows["b"][c.MARITAL], rows["b"][c.NAME], rows["b"]["in_review"]) == ("MARRIED", "NEW", True)
+    assert (rows["b"][c.MARITAL], rows["b"][c.NAME], rows["b"][c.RECORDS_IN_REVIEW]) == ("MARRIED", "NEW", 1)
     assert (rows["c"][c.NIK], rows["c"][c.REGION_CODE], rows["c"]["inactive_duplicate"]) == ("9" * 16, "3201", True)
     assert rows["d"][c.NIK] == "5" * 16

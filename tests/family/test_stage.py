@@ -1,5 +1,6 @@
 """Persons to families: who lives with whom, and nobody is lost."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date
@@ -71,7 +72,16 @@ RECORDS = [
 
 
 def membership() -> list[dict[str, Any]]:
-    return [{c.RECORD_ID: r[c.RECORD_ID], c.PERSON_ID: r[c.PERSON_ID], c.MATCH_REASON: "TEST"} for r in RECORDS]
+    weights = {"regsosek:A-child": 8.5, "regsosek:A-head": 21.0}
+    return [
+        {
+            c.RECORD_ID: r[c.RECORD_ID],
+            c.PERSON_ID: r[c.PERSON_ID],
+            c.MATCH_REASON: "TEST",
+            c.MATCH_WEIGHT: weights.get(r[c.RECORD_ID]),
+        }
+        for r in RECORDS
+    ]
 
 
 def dwelling(record_id: str, source: str, **values: Any) -> dict[str, Any]:
@@ -84,7 +94,10 @@ DWELLINGS = [
     dwelling("p3ke/keluarga:c1", "p3ke", floor="EARTH"),
     dwelling("p3ke/keluarga:c2", "p3ke", floor="CERAMIC_OR_TILE"),
 ]
-POWER = [{c.CUSTOMER_ID: "1", c.NO_KK: "2" * 16, c.POWER_VA: 1300}, {c.CUSTOMER_ID: "2", c.NO_KK: "2" * 16}]
+POWER = [
+    {c.CUSTOMER_ID: "1", c.NO_KK: "2" * 16, c.POWER_VA: 1300, c.AS_OF: REGISTRY_DAY},
+    {c.CUSTOMER_ID: "2", c.NO_KK: "2" * 16},
+]
 
 
 @pytest.fixture
@@ -154,7 +167,17 @@ def test_a_neighbourhood(done: Job) -> None:
     assert at["C-old"][c.FLOOR] == "CERAMIC_OR_TILE"
     assert (at["A-head"][c.URBAN], at["H-alive"][c.URBAN], at["E"][c.KAB_CODE]) == (False, True, "3201")
     assert (at["B-1"][c.LINK_CONFIDENCE], at["A-head"][c.LINK_CONFIDENCE]) == ("REVIEW", "SURE")
+    assert (at["B-1"][c.RECORDS_IN_REVIEW], at["A-head"][c.RECORDS_IN_REVIEW]) == (1, 0)
+    assert (at["A-head"][c.WEAKEST_LINK], at["B-1"][c.WEAKEST_LINK]) == (8.5, None)
     assert at["E"][c.FLOOR] is None
+    # What replaces a value replaces its origin.
+    assert json.loads(at["B-1"][c.SOURCE_OF]) == {
+        "floor": "dtks 2022-11-14",
+        "has_car": "dtks 2022-11-14",
+        "power": "pln 2025-12-31",
+        "lighting": "pln 2025-12-31",
+    }
+    assert json.loads(at["B-2"][c.SOURCE_OF])["power"] == "dtks 2022-11-14"
 
     people = {r[c.PERSON_ID]: r for r in done.read(tables.PERSON).collect()}
     assert people["A-head"][c.SOURCES] == ["dukcapil", "regsosek"]

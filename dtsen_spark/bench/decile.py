@@ -1,0 +1,151 @@
+"""Deciles by histogram against ``ntile`` over one window, alone and behind scoring, and how even the tasks are."""
+
+import statistics
+from pathlib import Path
+from typing import Any, Final
+
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from rich.console import Console
+
+from dtsen_spark import columns as c
+from dtsen_spark import session
+from dtsen_spark.bench.ratios import Bound, Candidate, Verdict, compare, judge, print_comparison
+from dtsen_spark.codes import Level
+from dtsen_spark.config import Config
+from dtsen_spark.job import Period
+from dtsen_spark.welfare import deciles, features, model, provenance, scoring
+
+_SEED: Final = 14
+_KABS: Final = 514
+_MOST_MEMBERS: Final = 6
+_MANY_TASKS: Final = 8
+_DECILES, _NTILE = "deciles", "ntile"
+_BOTH, _SCORED_NTILE = "scoring + deciles", "scoring + ntile"
+_BOUNDS: Final = (Bound(_DECILES, _NTILE, 0.35, 0.25), Bound(_BOTH, _SCORED_NTILE, 0.55))
+_EVEN: Final = Bound("the largest task", "the median task of its stage", 2.0)
+
+
+def measure(out: Console, config: Config, root: Path, families: int, rounds: int) -> list[Verdict]:
+    """Time both ways in turns and print them.
+
+    Args:
+        out: Where the table goes.
+        config: The configuration.
+        root: The workspace.
+        families: Families that are ranked.
+        rounds: Timed rounds of each candidate.
+
+    Returns:
+        The verdicts: two ratios, and the largest task against the median task of its stage.
+    """
+    spark = session.start(config, "dtsen bench decile")
+    designs = _designs(spark, config, root, families)
+    fitted = _model(designs)
+    scored = _scored(designs, fitted, config)
+    plain = str(root / f"scores-{families}.parquet")
+    scored.write.mode("overwrite").parquet(plain)
+    rescored = str(root / f"rescored-{families}.parquet")
+
+    def with_deciles(scores: DataFrame) -> None:
+        ranked = scores.where(F.col(c.SCORE).isNotNull()).select(c.SCORE, c.MEMBERS)
+        cuts = deciles.cut_points(ranked, c.SCORE, {"person": F.col(c.MEMBERS), "family": F.lit(1)})
+        _consume(scores.withColumn(c.DECILE, deciles.decile(F.col(c.SCORE), cuts["person"])))
+
+    def score_and_deciles() -> None:
+        # As the welfare stage does it: written once, read three times in few columns.
+        scored.write.mode("overwrite").parquet(rescored)
+        with_deciles(spark.read.schema(scored.schema).parquet(rescored))
+
+    candidates = (
+        Candidate(_DECILES, lambda: with_deciles(spark.read.parquet(plain))),
+        Candidate(_NTILE, lambda: _consume(_ntile(spark.read.parquet(plain)))),
+        Candidate(_BOTH, score_and_deciles),
+        Candidate(_SCORED_NTILE, lambda: _consume(_ntile(scored))),
+    )
+    timings = compare(candidates, rounds)
+    first = _next_stage(spark)
+    score_and_deciles()
+    even = Verdict(_EVEN, _largest_task(spark, first))
+    verdicts = [*judge(timings, _BOUNDS), even]
+    print_comparison(out, f"Deciles of {families:,} families, weighted by person", timings, verdicts)
+    return verdicts
+
+
+def _ntile(scores: DataFrame) -> DataFrame:
+    # What is compared with: one window without a partition, ties by arrival, families not weighted.
+    return scores.withColumn(c.DECILE, F.ntile(deciles.TENTHS).over(Window.orderBy(c.SCORE)))
+
+
+def _consume(df: DataFrame) -> None:
+    df.write.format("noop").mode("overwrite").save()
+
+
+def _designs(spark: SparkSession, config: Config, root: Path, families: int) -> DataFrame:
+    """Families with a value for every feature, made of their number, and written once."""
+    number = F.col("id")
+
+    def draw(name: str, values: int) -> Any:
+        return F.pmod(F.xxhash64(number, F.lit(f"{name} {_SEED}")), F.lit(values))
+
+    kab = F.element_at(
+        F.array(*(F.lit(f"{32 + i // 100}{i % 100:02d}") for i in range(_KABS))), F.col("kab").cast("int")
+    )
+    made = (
+        spark.range(families)
+        .withColumn("kab", draw("kab", _KABS) + 1)
+        .select(
+            F.concat(F.lit("F"), F.lpad(F.col("id").cast("string"), 12, "0")).alias(features.UNIT),
+            (draw("members", _MOST_MEMBERS) + 1).cast("int").alias(c.MEMBERS),
+            kab.alias(c.KAB_CODE),
+            kab.alias(c.REGION_CODE),
+            (draw("urban", 2) == 1).alias(c.URBAN),
+            *(
+                (draw(f.name, 9) * features.HUNDREDTHS + draw(f"{f.name} fine", features.HUNDREDTHS)).alias(f.column)
+                for f in features.features()
+            ),
+            *(
+                (draw(name, 4) + 20_221_114 * 64).alias(provenance.origin_column(name))
+                for level in Level
+                for name in provenance.traced_indicators(level)
+            ),
+        )
+    )
+    path = str(root / f"designs-{families}.parquet")
+    made.write.mode("overwrite").parquet(path)
+    return spark.read.parquet(path)
+
+
+def _model(designs: DataFrame) -> model.PmtModel:
+    """A model that uses every feature, in every kab/kota."""
+    names = [f.name for f in features.features()]
+    places = {f"{32 + i // 100}{i % 100:02d}:{kind}": 13.5 + i / 1000 for i in range(_KABS) for kind in "UR"}
+    variant = model.Variant(dict.fromkeys(names, 0.0004), {}, {model.NATION: 13.5, **places})
+    variants = dict.fromkeys((model.FULL, "dwelling", "person"), variant)
+    return model.PmtModel(variants, dict.fromkeys(names, 450), 1.1, {}, dict.fromkeys(names, 260.0), 0.4)
+
+
+def _scored(designs: DataFrame, fitted: model.PmtModel, config: Config) -> DataFrame:
+    day = Period.parse(config.generate.quarter).last_day
+    scored = scoring.score(designs, fitted, on=day, rules=config.welfare)
+    return scored.select(F.col(features.UNIT).alias(c.FAMILY_ID), c.MEMBERS, c.SCORE, c.CONFIDENCE, c.SCORE_ERROR)
+
+
+def _next_stage(spark: SparkSession) -> int:
+    stages = spark.sparkContext._jsc.sc().statusStore().stageList(None)
+    return max((stages.apply(i).stageId() for i in range(stages.size())), default=-1) + 1
+
+
+def _largest_task(spark: SparkSession, first: int) -> float:
+    """Largest over median duration of a task, over the stages from ``first`` on that have many tasks."""
+    store = spark.sparkContext._jsc.sc().statusStore()
+    stages = store.stageList(None)
+    worst = 1.0
+    for i in range(stages.size()):
+        stage = stages.apply(i)
+        if stage.stageId() < first or stage.numCompleteTasks() < _MANY_TASKS:
+            continue
+        tasks = store.taskList(stage.stageId(), stage.attemptId(), stage.numCompleteTasks())
+        durations = [int(str(tasks.apply(j).duration().get())) for j in range(tasks.size())]
+        worst = max(worst, max(durations) / max(statistics.median(durations), 1))
+    return worst

@@ -1,0 +1,216 @@
+"""What another unit, model, cut or equivalence scale would do to the deciles of a release, before anything is decided.
+
+Nothing is written. A winner is a family that would stand in a poorer decile (nearer to programs), a loser one that
+would stand in a richer one.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.config import WelfareConfig
+from dtsen_spark.errors import UsageError
+from dtsen_spark.lake import Lake
+from dtsen_spark.welfare import registry, scoring
+from dtsen_spark.welfare.deciles import TENTHS, Cut, cut_points, decile
+from dtsen_spark.welfare.features import UNIT
+from dtsen_spark.welfare.frozen import FAMILY, PERSON, family_design
+
+FAMILY_TYPE: Final = "family_type"
+PROVINCE: Final = "province"
+_CHILD_BELOW: Final = 15
+_OLD_FROM: Final = 65
+_MICRO: Final = 1_000_000
+_CUTS: Final = TENTHS - 1
+
+
+class WelfareScenario(BaseModel):
+    """What is different; what is not said stays as it is in the release.
+
+    The equivalence scale divides a family's expenditure by (adults + child_weight × children) ^ elasticity (National
+    Research Council 1995, "Measuring Poverty"); the register's own is 1 and 1, expenditure for each head.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unit: Literal["person", "family"] | None = Field(None, description="Unit that deciles hold a tenth of each.")
+    model: str | None = Field(None, description="Registered model that scores the families.")
+    cuts_idr_month: tuple[int, ...] | None = Field(
+        None, description="Nine rising cuts in rupiah for each member a month, instead of tenths."
+    )
+    child_weight: float = Field(1.0, gt=0, le=1, description="A child below 15 as a share of an adult.")
+    elasticity: float = Field(
+        1.0, ge=0, le=1, description="Power of the number of adults: 1 = no saving by living together."
+    )
+
+    @model_validator(mode="after")
+    def _cuts_rise(self) -> "WelfareScenario":
+        cuts = self.cuts_idr_month
+        if cuts is not None and (len(cuts) != _CUTS or list(cuts) != sorted(set(cuts)) or cuts[0] <= 0):
+            message = f"cuts_idr_month: nine rising amounts above 0 are needed, {len(cuts)} were given"
+            raise ValueError(message)
+        return self
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Outcome of a scenario.
+
+    Attributes:
+        scores: The release's ``welfare/score`` with the ``score`` and ``decile`` of the scenario, for program rules.
+        moves: One row for each ranked family: ``family_id``, ``members``, ``province``, ``family_type``,
+            ``decile_before``, ``decile``.
+        cuts: Scores of the scenario's nine cuts.
+    """
+
+    scores: DataFrame
+    moves: DataFrame
+    cuts: tuple[int, ...]
+
+
+def simulate(lake: Lake, release_id: str, scenario: WelfareScenario, *, on: date, rules: WelfareConfig) -> Simulation:
+    """Rank the families of a release under a scenario.
+
+    Args:
+        lake: The lake.
+        release_id: A release whose build is in the lake.
+        scenario: What is different.
+        on: Day that scores are of.
+        rules: The configuration of the release.
+
+    Returns:
+        Lazy frames; nothing is written.
+
+    Raises:
+        UsageError: The release has no build, or the scenario's model is not registered.
+    """
+    for table in (tables.SCORE, tables.PERSON_ATTRIBUTE, tables.FAMILY_ATTRIBUTE):
+        if not lake.exists(table, build=release_id):
+            message = f"{release_id}: no {table.path} in its build; run the stages up to welfare first"
+            raise UsageError(message)
+    before = lake.read(tables.SCORE, build=release_id)
+    persons = lake.read(tables.PERSON_ATTRIBUTE, build=release_id).where(F.col(c.FAMILY_ID).isNotNull())
+    smearing = 1.0
+    if scenario.model is None:
+        scored = before.select(c.FAMILY_ID, c.SCORE)
+        version = before.where(F.col(c.MODEL_VERSION).isNotNull()).select(c.MODEL_VERSION).first()
+        smearing = registry.load(lake, version[0]).smearing if version else smearing
+    else:
+        model = registry.load(lake, registry.registered(lake, scenario.model) or "")
+        design = family_design(lake.read(tables.FAMILY_ATTRIBUTE, build=release_id), persons)
+        rescored = scoring.score(design, model, on=on, rules=rules)
+        scored = rescored.select(F.col(UNIT).alias(c.FAMILY_ID), c.SCORE)
+        smearing = model.smearing
+    # family : its members' figures is 1 : 0..1; family : its score is 1 : 1.
+    families = (
+        before.withColumnsRenamed({c.SCORE: "_score_before", c.DECILE: c.DECILE_BEFORE})
+        .join(scored, c.FAMILY_ID)
+        .join(composition(persons), c.FAMILY_ID, "left")
+        .withColumn(c.SCORE, F.col(c.SCORE) + _per_equivalent(scenario))
+    )
+    cuts = _cuts(families, scenario, smearing, rules)
+    after = families.withColumn(c.DECILE, decile(F.col(c.SCORE), cuts))
+    ranked = after.where(F.col(c.DECILE).isNotNull() & F.col(c.DECILE_BEFORE).isNotNull())
+    moves = ranked.select(
+        c.FAMILY_ID,
+        c.MEMBERS,
+        F.substring(c.REGION_CODE, 1, 2).alias(PROVINCE),
+        F.coalesce(FAMILY_TYPE, F.lit("UNKNOWN")).alias(FAMILY_TYPE),
+        c.DECILE_BEFORE,
+        c.DECILE,
+    )
+    return Simulation(after.select(*tables.SCORE.columns), moves, tuple(cut.score for cut in cuts))
+
+
+def composition(persons: DataFrame) -> DataFrame:
+    """Count who a family consists of.
+
+    Args:
+        persons: Members, in the columns of ``master/person_attribute``; an unknown age counts as an adult's.
+
+    Returns:
+        ``family_id``, ``adults``, ``children`` (below 15), ``family_type``: ALONE, ELDERLY_ONLY (65 and more),
+        LONE_PARENT (one adult with children), WITH_CHILDREN, WITHOUT_CHILDREN.
+    """
+    child = F.coalesce(F.col(c.AGE) < _CHILD_BELOW, F.lit(False))
+    old = F.coalesce(F.col(c.AGE) >= _OLD_FROM, F.lit(False))
+    counted = persons.groupBy(c.FAMILY_ID).agg(
+        F.count_if(~child).alias("adults"), F.count_if(child).alias("children"), F.count_if(old).alias("elderly")
+    )
+    adults, children = F.col("adults"), F.col("children")
+    kind = (
+        F.when((adults > 0) & (F.col("elderly") == adults) & (children == 0), F.lit("ELDERLY_ONLY"))
+        .when(adults + children == 1, F.lit("ALONE"))
+        .when((adults == 1) & (children > 0), F.lit("LONE_PARENT"))
+        .when(children > 0, F.lit("WITH_CHILDREN"))
+        .otherwise(F.lit("WITHOUT_CHILDREN"))
+    )
+    return counted.select(c.FAMILY_ID, adults, children, kind.alias(FAMILY_TYPE))
+
+
+def winners_and_losers(moves: DataFrame) -> dict[str, Any]:
+    """Count who would stand elsewhere, from one pass.
+
+    Args:
+        moves: As in ``Simulation``.
+
+    Returns:
+        ``nation``, ``by_decile`` (of before), ``by_province``, ``by_family_type``: each with ``families``, ``persons``,
+        ``winners`` and ``losers`` (families), ``persons_won`` and ``persons_lost``. Counts, not yet suppressed.
+    """
+    change = F.signum(F.col(c.DECILE) - F.col(c.DECILE_BEFORE)).cast("int")
+    rows = (
+        moves.groupBy(c.DECILE_BEFORE, PROVINCE, FAMILY_TYPE, change.alias("change"))
+        .agg(F.count(F.lit(1)).alias("families"), F.sum(c.MEMBERS).alias("persons"))
+        .collect()  # deciles × provinces × types × 3: a few thousand rows
+    )
+    found: dict[str, Any] = {"nation": _tally(rows)}
+    for name, column in (("by_decile", c.DECILE_BEFORE), ("by_province", PROVINCE), ("by_family_type", FAMILY_TYPE)):
+        groups: dict[str, list[Any]] = defaultdict(list)
+        for row in rows:
+            groups[str(row[column])].append(row)
+        found[name] = {key: _tally(groups[key]) for key in sorted(groups)}
+    return found
+
+
+def _tally(rows: Sequence[Any]) -> dict[str, int]:
+    def count(of: str, changes: tuple[int, ...]) -> int:
+        return sum(int(row[of]) for row in rows if row["change"] in changes)
+
+    every = (-1, 0, 1)
+    return {
+        "families": count("families", every),
+        "persons": count("persons", every),
+        "winners": count("families", (-1,)),
+        "losers": count("families", (1,)),
+        "persons_won": count("persons", (-1,)),
+        "persons_lost": count("persons", (1,)),
+    }
+
+
+def _per_equivalent(scenario: WelfareScenario) -> Column:
+    """From expenditure for each head to expenditure for each equivalent adult, millionths of log."""
+    if (scenario.child_weight, scenario.elasticity) == (1.0, 1.0):
+        return F.lit(0).cast("long")
+    adults = F.coalesce("adults", F.lit(0)) + F.lit(scenario.child_weight) * F.coalesce("children", F.lit(0))
+    scale = F.log(F.greatest(adults, F.lit(scenario.child_weight))) * F.lit(scenario.elasticity)
+    return F.floor((F.log(F.greatest(F.col(c.MEMBERS), F.lit(1)).cast("double")) - scale) * _MICRO + 0.5)
+
+
+def _cuts(families: DataFrame, scenario: WelfareScenario, smearing: float, rules: WelfareConfig) -> tuple[Cut, ...]:
+    if scenario.cuts_idr_month is not None:
+        scores = (math.ceil(math.log(amount / smearing) * _MICRO) for amount in scenario.cuts_idr_month)
+        return tuple(Cut(k, score, 0) for k, score in enumerate(scores, start=1))
+    unit = scenario.unit or rules.unit
+    weights: Mapping[str, Column] = {PERSON: F.col(c.MEMBERS), FAMILY: F.lit(1)}
+    ranked = families.where(F.col(c.SCORE).isNotNull()).select(c.SCORE, c.MEMBERS)
+    return cut_points(ranked, c.SCORE, {unit: weights[unit]})[unit]
