@@ -165,8 +165,16 @@ def _past(job: Job, program: ProgramRules, people: DataFrame, families: DataFram
         decisions,
         rules=rules_then(program.program, then),
         fates=changes.fates(program, units, decisions, persons, crosswalk, members),
-        decile_causes=None,
+        decile_causes=_decile_causes(job),
     )
+
+
+def _decile_causes(job: Job) -> DataFrame | None:
+    """What moved the decile of each family whose decile moved, as the welfare stage tells it."""
+    if not job.has(tables.WELFARE_CHANGE):
+        return None
+    moved = job.read(tables.WELFARE_CHANGE).where(F.col(c.DECILE_CAUSE).isNotNull())
+    return moved.select(c.FAMILY_ID, F.col(c.DECILE_CAUSE).alias(changes.DECILE_CAUSE))
 
 
 def _report(job: Job, programs: Sequence[ProgramRules], decided: Decided) -> None:

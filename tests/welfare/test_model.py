@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from dtsen_spark.welfare.model import Moments, StrataSums, independent, levels, solve
+from dtsen_spark.welfare.model import (
+    Moments,
+    PmtModel,
+    StrataSums,
+    Variant,
+    independent,
+    level_errors,
+    levels,
+    residual_sd,
+    solve,
+    spreads,
+)
 
 GENERATOR = np.random.default_rng(3)
 HOUSEHOLDS = 400
@@ -63,3 +74,43 @@ def test_a_thin_stratum_is_shrunk_towards_its_province_and_nation() -> None:
 def test_moments_without_a_part_are_those_of_the_rest() -> None:
     rest = moments(X, Y, W).minus(moments(X[:100], Y[:100], W[:100]))
     assert rest == moments(X[100:], Y[100:], W[100:])
+
+
+def test_the_unexplained_part_is_that_of_the_residuals_around_slopes_and_levels() -> None:
+    place = np.arange(HOUSEHOLDS) % 3
+    y = Y + np.array([0, 300_000, -200_000])[place]
+    total, keys = moments(X, y, W), ("1101:U", "1101:R", "1201:R")
+    z = np.column_stack([X, y]).astype(float)
+    strata = StrataSums(
+        keys,
+        np.array([float((place == i).sum()) for i in range(3)]),
+        np.array([float(W[place == i].sum()) for i in range(3)]),
+        np.array([(z * W[:, None])[place == i].sum(axis=0) for i in range(3)]),
+    )
+    slopes = solve(total, np.ones(2, dtype=bool)).slopes
+    found = levels(total, strata, slopes, (0, 0), 50)
+    around = y - X @ slopes - np.array([found[key] for key in keys])[place]
+    wanted = np.sqrt(np.average(around**2, weights=W) * HOUSEHOLDS / (HOUSEHOLDS - 3))
+    assert residual_sd(total, strata, slopes, (0, 0), found) == pytest.approx(wanted, rel=1e-9)
+    errors = level_errors(strata, 1.0, 50)
+    thirds = strata.households
+    assert errors["1101:U"] == pytest.approx((thirds[0] + 50) ** -0.5)
+    assert errors["11"] == pytest.approx((thirds[0] + thirds[1] + 50) ** -0.5)
+    assert errors["ID"] == pytest.approx(HOUSEHOLDS**-0.5)
+
+
+def test_spreads_are_weighted_standard_deviations() -> None:
+    mean = np.average(X, axis=0, weights=W)
+    wanted = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=W))
+    np.testing.assert_allclose(spreads(moments(X, Y, W)), wanted, rtol=1e-9)
+
+
+def test_a_model_without_figures_of_its_survey_has_no_errors_of_its_own() -> None:
+    bare = PmtModel({"3201U": Variant({"floor": 0.001}, {}, {"ID": 13.0})}, {"floor": 300}, 1.1, by_place=True)
+    assert (bare.coefficient_variance, bare.place_variance, bare.signals) == (0.0, 0.0, {"floor": 0.0})
+    trained = PmtModel(
+        bare.variants, bare.means, 1.1, {"households": 100, "shrinkage_households": 4}, {"floor": 150}, 0.4
+    )
+    assert trained.coefficient_variance == pytest.approx(0.4**2 / 100)
+    assert trained.place_variance == pytest.approx(0.4**2 / 4)
+    assert trained.signals == {"floor": pytest.approx(0.15**2)}
