@@ -77,7 +77,9 @@ def freshness(packed: Column, on: date, fresh_days: int, stale_days: int) -> Col
     """
     age = F.datediff(F.lit(on), origin_day(packed))
     left = F.floor((F.lit(stale_days) - age) * WHOLE / F.lit(stale_days - fresh_days))
-    return F.coalesce(F.least(F.greatest(left, F.lit(0)), F.lit(WHOLE)), F.lit(WHOLE)).cast("long")
+    counted = F.least(F.greatest(left, F.lit(0)), F.lit(WHOLE))
+    # Said first: ``greatest`` skips nulls, and would call an unknown day stale.
+    return F.when(packed.isNull(), F.lit(WHOLE)).otherwise(counted).cast("long")
 
 
 def _sources() -> tuple[str, ...]:
