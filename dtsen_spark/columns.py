@@ -433,8 +433,6 @@ DECILE_CAUSE = _col(
     "What moved the decile most: OWN_DATA, MEMBERSHIP, MODEL, CUT; null where it stands where it stood.",
     _PUBLIC,
 )
-DECILE_BEFORE = _col("decile_before", _INT, "Decile in the last release.", _SPECIFIC)
-SCORE_BEFORE = _col("score_before", _LONG, "Score in the last release.", _SPECIFIC, unit="1e-6 log IDR")
 EXPENDITURE_BEFORE = _col(
     "expenditure_before_idr_month",
     _LONG,

@@ -84,4 +84,5 @@ def freshness(packed: Column, on: date, fresh_days: int, stale_days: int) -> Col
 
 def _sources() -> tuple[str, ...]:
     landed = {table.source for table in tables.LANDING.values()}
-    return tuple(sorted(landed))
+    # A verified correction stands above every source, and is named as itself.
+    return tuple(sorted(landed | {tables.CORRECTION.name}))
