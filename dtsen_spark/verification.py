@@ -100,7 +100,7 @@ def write_assignments(lake: Lake, period: str, out: Path) -> int:
     rows = lake.read(tables.ASSIGNMENT).where(F.col(c.PERIOD) == period).orderBy(c.REGION_CODE, c.ASSIGNMENT_ID)
     names = (c.ASSIGNMENT_ID, c.FAMILY_ID, c.REGION_CODE, c.REASON, c.OFFICER)
     villages: dict[str, list[tuple[Any, ...]]] = {}
-    for row in rows.select(*names).toLocalIterator():  # as many as the budget of visits
+    for row in rows.select(*names).collect():  # as many as the budget of visits
         villages.setdefault(row[c.REGION_CODE] or "unknown", []).append(tuple(row))
     out.mkdir(parents=True, exist_ok=True)
     for village, visits in villages.items():

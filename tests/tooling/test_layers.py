@@ -94,7 +94,8 @@ def test_the_rule_finds_python_on_rows(code: str, wanted: list[str]) -> None:
 
 
 def test_every_window_has_a_partition() -> None:
-    # Window.orderBy(...) without partitionBy sends the whole population to one task.
+    # Window.orderBy(...) without partitionBy sends the whole population to one task: what the benchmark compares with.
+    yardsticks = {"bench/decile.py"}
     found = [
         f"{path}:{node.lineno}"
         for path, tree in sources()
@@ -102,6 +103,7 @@ def test_every_window_has_a_partition() -> None:
         if isinstance(node, ast.Attribute)
         and node.attr in {"orderBy", "rowsBetween", "rangeBetween"}
         and ast.unparse(node.value) in {"Window", "W"}
+        and str(path) not in yardsticks
     ]
 
     assert found == []
