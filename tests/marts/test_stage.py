@@ -119,6 +119,7 @@ def test_the_stage_writes_tables_that_agree(make_job: Callable[..., Job]) -> Non
             c.RECORD_ID_R: f"dukcapil:{n}",
             c.MATCH_WEIGHT: 20.5,
             c.STATE: "LINKED",
+            c.MODEL_VERSION: "linkage-1",
             c.AGREEMENT: '[{"comparison": "name", "level": "same", "weight": 13.5}]',
         }
         for n in range(12)
