@@ -104,7 +104,7 @@ def test_a_publication_that_died_is_invisible_and_is_finished_by_the_next(
 
 def _served(registry: Registry, view: str) -> list[Row]:
     spark = registry.lake.spark
-    names = register(registry, None)
+    names = register(registry)
     try:
         return spark.table(view).select(c.RELEASE_ID).distinct().collect() if view in names else []
     finally:
