@@ -82,14 +82,8 @@ def _load(files: list[Path] | None, settings: list[str] | None, master: str | No
     )
 
 
-def _require(lake: Path) -> None:
-    if not (lake / "ops").is_dir():
-        message = f"{lake}: no lake here; 'dtsen run' makes one"
-        raise UsageError(message)
-
-
 def _open(lake: Path, config: Config, name: str) -> Lake:
-    _require(lake)
+    lakes.require(lake)
     return Lake(session.start(config, f"dtsen {name}"), lake)
 
 
@@ -197,7 +191,7 @@ def replay_quarantine(
 ) -> None:
     """Offer quarantined rows to today's rules; those that pass re-enter with the next run."""
     settings = _load(config, setting, master)
-    _require(lake)
+    lakes.require(lake)
     summary.print_quarantine(out, pipeline.replay_quarantine(lake, settings))
 
 
@@ -290,11 +284,8 @@ def verify_sample(
     settings = _load(config, setting, None)
     with lakes.hold(lake):
         store = _open(lake, settings, "verify")
-        release_id = Registry(store).current()
-        if release_id is None:
-            message = f"{lake}: nothing is published yet; families are drawn from a published release"
-            raise UsageError(message)
-        period = release_id.rsplit(".", 1)[0]
+        release_id = Registry(store).require_current("draw families from")
+        period = Period.of_release(release_id).text
         drawn = verification.sample(store, release_id, period, settings.programs.enabled, budget)
     files = verification.write_assignments(store, period, out_dir) if out_dir else 0
     out.print(f"{release_id}: {drawn:,} families drawn" + (f", {files:,} files in {out_dir}" if out_dir else ""))

@@ -71,17 +71,14 @@ def hand_over(lake: Lake, program: str, out: Path, *, form: str = "csv", period:
         message = f"--format {form}: choose {', '.join(FORMS)}"
         raise UsageError(message)
     registry = Registry(lake)
-    current = registry.current()
-    if current is None:
-        message = f"{lake.root}: no published release to hand over; 'dtsen publish' makes one"
-        raise UsageError(message)
-    period = period or current.rpartition(".")[0]
+    current = registry.require_current("hand over")
+    period = period or Period.of_release(current).text
     rules = program_at(program, Period.parse(period))
     if rules.handover is None:
         message = f"--program {program}: conf/programs/{program}.yaml allows no hand-over (no section 'handover')"
         raise UsageError(message)
     decided = _concerned(with_outcome(registry, decisions_of(registry, program, period), program))
-    release_id = [one for one in registry.published_chain() if one.rpartition(".")[0] == period][-1]
+    release_id = [one for one in registry.published_chain() if Period.of_release(one).text == period][-1]
     rows = _with_persons(registry, decided, rules, period)
     folder = out / program / release_id / form
     part = folder.with_name(f".{form}.part")

@@ -56,6 +56,15 @@ class Period:
         message = f"--period {text}: write a quarter such as 2026Q1 or a month such as 2026-02"
         raise UsageError(message)
 
+    @classmethod
+    def of_release(cls, release_id: str) -> "Period":
+        """Return the period of a release, such as ``2026Q1`` of ``2026Q1.1``.
+
+        Raises:
+            UsageError: The text before the last dot is no period.
+        """
+        return cls.parse(release_id.rpartition(".")[0])
+
     @property
     def last_day(self) -> date:
         """Last day of the period: batches up to it are taken, ages are of it."""

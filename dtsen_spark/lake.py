@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.contract import TableContract, arrow_table, local_frame
-from dtsen_spark.errors import ContractError, LakeError, LakeLockedError
+from dtsen_spark.errors import ContractError, LakeError, LakeLockedError, UsageError
 
 _BUILD: Final = "build"
 _LOCK_FILE: Final = ".lock"
@@ -71,6 +71,17 @@ def hold(root: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def require(root: Path) -> None:
+    """Check that there is a lake; touches no Spark.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if not (root / "ops").is_dir():
+        message = f"{root}: no lake here; 'dtsen run' makes one"
+        raise UsageError(message)
 
 
 def peek(root: Path, table: TableContract, version: int | None = None) -> list[dict[str, Any]]:

@@ -230,18 +230,7 @@ def run(request: RunRequest, config: Config, progress: Callable[[StageReport], N
             release_id = registry.release_of(period.text)
             return Outcome(release_id, ExitCode.OK, (), (), (), None, published=True, unchanged=True)
         release_id = registry.open(period.text, revise=request.revise)
-        job = Job(
-            spark=spark,
-            config=config,
-            lake=store,
-            landing=request.landing,
-            period=period,
-            release_id=release_id,
-            previous_release=registry.current(),
-            ledger=Ledger(release_id, period.text, run_id=uuid4().hex),
-            outputs={},
-            published_versions=registry.published_versions(),
-        )
+        job = _job(registry, config, release_id, request.landing)
         wanted = fingerprints(config, plan, period, job.previous_release)
         reports = _run_stages(job, stages, wanted, progress)
         return _conclude(job, registry, request, reports)
@@ -383,7 +372,7 @@ def _manifest(store: Lake, config: Config, release_id: str, published: Mapping[s
         "models": last.get("models", {}),
         "inputs": [
             {"batch": f"{row[c.SOURCE]}/{row[c.SOURCE_TABLE]}/{row[c.BATCH_ID]}", "sha256": row[c.MANIFEST_SHA256]}
-            for row in ingest.applied_batches(store.root, Period.parse(release_id.rpartition(".")[0]))
+            for row in ingest.applied_batches(store.root, Period.of_release(release_id))
         ],
         "stages": {name: row[c.FINGERPRINT] for name, row in sorted(done.items())},
         "tables": {path: asdict(one) for path, one in sorted(published.items())},
@@ -424,19 +413,21 @@ def job_of_build(store: Lake, config: Config, release: str | None = None) -> Job
     Raises:
         UsageError: The lake has no build.
     """
-    release_id = release or newest_build(store)
-    period = Period.parse(release_id.rsplit(".", 1)[0])
-    ledger = Ledger(release_id, period.text, run_id=uuid4().hex)
-    registry = Registry(store)
+    return _job(Registry(store), config, release or newest_build(store), store.root)
+
+
+def _job(registry: Registry, config: Config, release_id: str, landing: Path) -> Job:
+    """Return a job over the build of a release, beside what is published now."""
+    period = Period.of_release(release_id)
     return Job(
-        spark=store.spark,
+        spark=registry.lake.spark,
         config=config,
-        lake=store,
-        landing=store.root,
+        lake=registry.lake,
+        landing=landing,
         period=period,
         release_id=release_id,
         previous_release=registry.current(),
-        ledger=ledger,
+        ledger=Ledger(release_id, period.text, run_id=uuid4().hex),
         outputs={},
         published_versions=registry.published_versions(),
     )
@@ -465,14 +456,12 @@ def replay_quarantine(root: Path, config: Config) -> tuple[ingest.ReplayedBatch,
         if not releases:
             message = f"{root}: no release here yet; run 'dtsen run' first"
             raise UsageError(message)
-        period = Period.parse(releases[-1].rsplit(".", 1)[0])
-        ledger = Ledger(releases[-1], period.text, run_id=uuid4().hex)
-        job = Job(store.spark, config, store, root, period, releases[-1], registry.current(), ledger, {})
+        job = _job(registry, config, releases[-1], root)
         replayed = ingest.replay(job)
-        store.append_rows(tables.LEDGER, ledger.drain_accounts())
+        store.append_rows(tables.LEDGER, job.ledger.drain_accounts())
         store.clear(tables.DQ_METRIC, {c.RELEASE_ID: job.release_id, c.STAGE: ingest.REPLAY})
-        store.append_rows(tables.DQ_METRIC, ledger.drain_metrics())
-        if any(one.re_entered for one in replayed) and not registry.is_published(period.text):
+        store.append_rows(tables.DQ_METRIC, job.ledger.drain_metrics())
+        if any(one.re_entered for one in replayed) and not registry.is_published(job.period.text):
             store.append_rows(tables.RUN, [_run_row(job, STAGES[0], REPLAYED, "", 0.0, "")])
         return replayed
 

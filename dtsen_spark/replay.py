@@ -135,7 +135,7 @@ def _make(
         versions = {path: one.version for path, one in Registry(lake).releases()[previous].tables.items()}
     store = _lake_of_then(lake, manifest, root)
     release_id = manifest["release_id"]
-    period = Period.parse(release_id.rpartition(".")[0])
+    period = Period.of_release(release_id)
     empty = root / "landing"
     empty.mkdir()
     job = Job(

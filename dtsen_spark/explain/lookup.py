@@ -16,7 +16,6 @@ from dtsen_spark import columns as c
 from dtsen_spark import privacy, tables
 from dtsen_spark.config import Config
 from dtsen_spark.contract import TableContract
-from dtsen_spark.errors import UsageError
 from dtsen_spark.lake import Lake
 from dtsen_spark.ledger import utc_now
 from dtsen_spark.release import Registry
@@ -48,11 +47,7 @@ class _Release:
         self.store = store
         self.config = config
         registry = Registry(store)
-        release_id = registry.current()
-        if release_id is None:
-            message = f"{store.root}: no published release to explain; 'dtsen publish' makes one"
-            raise UsageError(message)
-        self.release_id = release_id
+        self.release_id = registry.require_current("explain")
         self.versions = registry.published_versions()
 
     def rows(self, table: TableContract, name: str, values: Iterable[str]) -> list[Row]:

@@ -153,7 +153,7 @@ def _past(job: Job, program: ProgramRules, people: DataFrame, families: DataFram
     if published is None or job.previous_release is None:
         return None
     decisions = published.where(F.col(c.RELEASE_ID) == job.previous_release)
-    then = Period.parse(job.previous_release.rpartition(".")[0])
+    then = Period.of_release(job.previous_release)
     persons = people.where(F.col(facts.FOUND))
     is_person = program.unit == "person"
     crosswalk = None

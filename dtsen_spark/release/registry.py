@@ -18,6 +18,7 @@ from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import LakeError, UsageError
+from dtsen_spark.job import Period
 from dtsen_spark.lake import Lake, Written
 from dtsen_spark.ledger import utc_now
 
@@ -127,6 +128,21 @@ class Registry:
         """Return the release that outsiders read, None before the first publication."""
         chain = self.published_chain()
         return chain[-1] if chain else None
+
+    def require_current(self, what_for: str) -> str:
+        """Return the release that outsiders read.
+
+        Args:
+            what_for: What it is wanted for, as a verb, for the message.
+
+        Raises:
+            UsageError: Nothing was published.
+        """
+        release_id = self.current()
+        if release_id is None:
+            message = f"{self.lake.root}: no published release to {what_for}; 'dtsen publish' makes one"
+            raise UsageError(message)
+        return release_id
 
     def published_versions(self) -> dict[str, int]:
         """Return the Delta version of every table of the current release, by path.
@@ -431,7 +447,7 @@ class Registry:
     ) -> dict[str, Any]:
         return {
             c.RELEASE_ID: release_id,
-            c.PERIOD: release_id.rsplit(".", 1)[0],
+            c.PERIOD: Period.of_release(release_id).text,
             c.STATE: state.value,
             c.ROLE: role,
             c.ACTOR: actor,

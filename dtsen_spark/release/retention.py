@@ -34,7 +34,7 @@ def purge_deliveries(registry: Registry, *, keep_releases: int, keep_days: int) 
     retained = registry.published_chain()[-keep_releases:]
     if not retained or not lake.exists(tables.BATCH):
         return []
-    oldest = min(Period.parse(release_id.rpartition(".")[0]).last_day for release_id in retained)
+    oldest = min(Period.of_release(release_id).last_day for release_id in retained)
     rows = [row.asDict() for row in lake.read(tables.BATCH).collect()]  # a few hundred a year
     gone = {
         id(row)

@@ -58,10 +58,7 @@ def share(registry: Registry, role: RoleConfig, folder: Path) -> list[str]:
     Raises:
         UsageError: Nothing was published, or nothing of it is the role's.
     """
-    release_id = registry.current()
-    if release_id is None:
-        message = f"{registry.lake.root}: no published release to serve; 'dtsen publish' makes one"
-        raise UsageError(message)
+    release_id = registry.require_current("serve")
     own = Lake(registry.lake.spark, folder)
     written = {}
     for path, version in sorted(registry.published_versions().items()):

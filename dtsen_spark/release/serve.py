@@ -21,6 +21,7 @@ from typing import Any, Final
 import structlog
 from pyspark.sql import SparkSession
 
+from dtsen_spark import lake as lakes
 from dtsen_spark import session
 from dtsen_spark.config import Config
 from dtsen_spark.errors import DtsenError, UsageError
@@ -55,9 +56,7 @@ def serve(config: Config, lake: Path, port: int, role: str | None) -> None:
     if role is not None and role not in config.serve.roles:
         message = f"--role {role}: choose {', '.join(sorted(config.serve.roles))} (serve.roles in the configuration)"
         raise UsageError(message)
-    if not (lake / "ops").is_dir():
-        message = f"{lake}: no lake here; 'dtsen run' makes one"
-        raise UsageError(message)
+    lakes.require(lake)
     _require_free(port)
     if role is not None:
         _serve_role(config, lake, port, role)
@@ -109,11 +108,8 @@ def register(registry: Registry) -> list[str]:
     Raises:
         UsageError: Nothing was published.
     """
-    current = registry.published_versions()
-    if not current:
-        message = f"{registry.lake.root}: no published release to serve; 'dtsen publish' makes one"
-        raise UsageError(message)
-    names = _register_schema(registry.lake, SCHEMA, current)
+    registry.require_current("serve")
+    names = _register_schema(registry.lake, SCHEMA, registry.published_versions())
     for period, versions in registry.versions_by_period().items():
         names += _register_schema(registry.lake, schema_of(period), versions)
     return names

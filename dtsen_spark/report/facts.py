@@ -71,9 +71,7 @@ def read(root: Path, period: str) -> Facts:
     Raises:
         UsageError: There is no lake, no such release, or its statistics were not made.
     """
-    if not (root / "ops").is_dir():
-        message = f"{root}: no lake here; 'dtsen run' makes one"
-        raise UsageError(message)
+    lake.require(root)
     events = sorted(lake.peek(root, tables.RELEASE), key=lambda row: (row[c.RECORDED_AT], row[c.RELEASE_ID]))
     own = [row for row in events if row[c.PERIOD] == period]
     if not own:
