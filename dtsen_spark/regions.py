@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final, Literal
 
-import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.config import conf_dir
+from dtsen_spark.contract import local_frame
 from dtsen_spark.errors import ConfigError
 
 System = Literal["kemendagri", "bps"]
@@ -204,10 +204,7 @@ def population_kabkota(spark: SparkSession) -> DataFrame:
     Returns:
         One row for each current kab/kota: ``kab_code``, ``registry_persons``.
     """
-    rows = population()
-    return spark.createDataFrame(
-        pa.table({c.KAB_CODE: list(rows), c.REGISTRY_PERSONS: pa.array(rows.values(), pa.int64())})
-    )
+    return local_frame(spark, population().items(), f"{c.KAB_CODE} string, {c.REGISTRY_PERSONS} bigint")
 
 
 def region_names(spark: SparkSession, deepest: int = 3) -> DataFrame:
@@ -223,29 +220,15 @@ def region_names(spark: SparkSession, deepest: int = 3) -> DataFrame:
     rows = [
         (code, _LEVEL_OF[len(code)], name) for code, name in load().names.items() if _LEVEL_OF[len(code)] <= deepest
     ]
-    codes, levels, names = zip(*rows, strict=True)
-    return spark.createDataFrame(
-        pa.table({c.REGION_CODE: codes, c.REGION_LEVEL: pa.array(levels, pa.int32()), c.REGION_NAME: names})
-    )
+    return local_frame(spark, rows, f"{c.REGION_CODE} string, {c.REGION_LEVEL} int, {c.REGION_NAME} string")
 
 
 # One frame for each list and session: joins of one plan then share its broadcast.
 @lru_cache(maxsize=16)
 def _lookup(spark: SparkSession, system: System, length: int, name: str) -> DataFrame:
     rows = [(code, r.current, r.state) for code, r in load().resolved[system].items() if len(code) == length]
-    codes, currents, states = zip(*rows, strict=True)
-    text = pa.string()
-    return F.broadcast(
-        spark.createDataFrame(
-            pa.table(
-                {
-                    f"_{name}_code": pa.array(codes, text),
-                    f"_{name}_current": pa.array(currents, text),
-                    f"_{name}_state": pa.array(states, text),
-                }
-            )
-        )
-    )
+    schema = f"_{name}_code string, _{name}_current string, _{name}_state string"
+    return F.broadcast(local_frame(spark, rows, schema))
 
 
 def _literal_map(system: System, length: int) -> Column:
