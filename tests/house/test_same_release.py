@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from dtsen_spark.lake import Lake
 from dtsen_spark.release import Registry
 from tests.conftest import SmallLake
 from tests.repack import repack
+from tests.servers import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ROOT / ".make" / "cluster.py"
@@ -59,7 +59,7 @@ def test_other_files_partitions_and_lake_give_the_same_release(
 
 @pytest.fixture
 def cluster() -> Iterator[str]:
-    port, ui_port = _free_ports(2)
+    port, ui_port = free_ports(2)
     up = [sys.executable, CLUSTER, "up", "--port", str(port), "--ui-port", str(ui_port), "--worker-memory", "2g"]
     done = _run(up, {})
     assert done.returncode == 0, done.stderr
@@ -97,13 +97,3 @@ def _run(command: list[str | Path], environment: dict[str, str]) -> "subprocess.
         check=False,
         timeout=_MINUTES * 60,
     )
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

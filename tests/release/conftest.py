@@ -48,3 +48,22 @@ def audited(lake: Lake, build: Callable[..., dict[str, Written]]) -> Callable[..
         return built
 
     return make
+
+
+@pytest.fixture
+def published(lake: Lake) -> Lake:
+    of_release = {c.PERIOD: "2026Q1", c.RELEASE_ID: "2026Q1.1"}
+    decided = {c.REASONS: ["WITHIN_QUOTA"], c.CHANGE: "ADD", c.CHANGE_VS_RECIPIENT: "ADD", c.DECISION: "SELECTED"}
+    families = [{c.FAMILY_ID: f"F{n}", c.MEMBERS: 3, **of_release} for n in range(4)]
+    rows = {
+        tables.FAMILY: families,
+        PKH: [{c.FAMILY_ID: f"F{n}", **decided, **of_release} for n in range(3)],
+    }
+    registry = Registry(lake)
+    registry.open("2026Q1", revise=False)
+    built = {
+        table.path: lake.write(table, frame(lake.spark, table, some), build="2026Q1.1") for table, some in rows.items()
+    }
+    registry.conclude("2026Q1.1", "run", passed=True, failed=[])
+    registry.publish("2026Q1.1", built, run_id="run", signoff_roles=())
+    return lake

@@ -1,8 +1,5 @@
 """A role sees its tables, rows and columns, and a client of its server gets at nothing else."""
 
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +16,7 @@ from dtsen_spark.lake import Lake
 from dtsen_spark.release import Registry, roles
 from tests.frames import frame
 from tests.release.conftest import PKH
-from tests.release.test_serve import _wait_for, free_port, published
-
-__all__ = ["published"]
+from tests.servers import free_ports, serving
 
 ALL = ("identifying", "specific", "ordinary", "public")
 
@@ -62,20 +57,10 @@ def test_a_role_gets_a_read_only_lake_of_its_tables(published: Lake, tmp_path: P
 
 @pytest.fixture
 def server(published: Lake, tmp_path: Path) -> Iterator[int]:
-    port = free_port()
-    command = [Path(sys.executable).parent / "python", "-c", roles._COMMAND, "serve", "--lake", str(published.root)]
-    command += ["--port", str(port), "--role", "pkh"]
-    log = tmp_path / "server.log"
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            [str(part) for part in command], stdout=file, stderr=file, env=os.environ | {"DTSEN_DRIVER_MEMORY": "1g"}
-        )
-    try:
-        _wait_for(port, process, log)
+    (port,) = free_ports(1)
+    command = [Path(sys.executable).parent / "python", "-c", roles._COMMAND, "serve", "--lake", published.root]
+    with serving([*command, "--port", str(port), "--role", "pkh"], port, tmp_path):
         yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0, log.read_text()
 
 
 def files_of(root: Path) -> set[tuple[str, int]]:

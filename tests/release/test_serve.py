@@ -1,11 +1,8 @@
 """BI clients read the published tables: a JDBC client and a Python one."""
 
-import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,71 +11,24 @@ import pytest
 from pyhive import hive
 
 from dtsen_spark import columns as c
-from dtsen_spark import config, tables
+from dtsen_spark import config
 from dtsen_spark.errors import UsageError
 from dtsen_spark.lake import Lake
-from dtsen_spark.release import Registry, serve
-from tests.frames import frame
-from tests.release.conftest import PKH
+from dtsen_spark.release import serve
+from tests.servers import free_ports, serving
 
-_START_SECONDS = 180
 JOIN = (
     "SELECT count(*) AS units, sum(f.members) AS members "
     "FROM dtsen.programs_pkh d JOIN dtsen.master_family f ON f.family_id = d.family_id"
 )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def published(lake: Lake) -> Lake:
-    of_release = {c.PERIOD: "2026Q1", c.RELEASE_ID: "2026Q1.1"}
-    decided = {c.REASONS: ["WITHIN_QUOTA"], c.CHANGE: "ADD", c.CHANGE_VS_RECIPIENT: "ADD", c.DECISION: "SELECTED"}
-    families = [{c.FAMILY_ID: f"F{n}", c.MEMBERS: 3, **of_release} for n in range(4)]
-    rows = {
-        tables.FAMILY: families,
-        PKH: [{c.FAMILY_ID: f"F{n}", **decided, **of_release} for n in range(3)],
-    }
-    registry = Registry(lake)
-    registry.open("2026Q1", revise=False)
-    built = {
-        table.path: lake.write(table, frame(lake.spark, table, some), build="2026Q1.1") for table, some in rows.items()
-    }
-    registry.conclude("2026Q1.1", "run", passed=True, failed=[])
-    registry.publish("2026Q1.1", built, run_id="run", signoff_roles=())
-    return lake
-
-
 @pytest.fixture
 def server(published: Lake, tmp_path: Path) -> Iterator[int]:
-    port = free_port()
-    command = [Path(sys.executable).parent / "dtsen", "serve", "--lake", str(published.root), "--port", str(port)]
-    log = tmp_path / "server.log"
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            command, stdout=file, stderr=file, cwd=tmp_path, env=os.environ | {"DTSEN_DRIVER_MEMORY": "1g"}
-        )
-    try:
-        _wait_for(port, process, log)
+    (port,) = free_ports(1)
+    command = [Path(sys.executable).parent / "dtsen", "serve", "--lake", published.root, "--port", str(port)]
+    with serving(command, port, tmp_path):
         yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0, log.read_text()
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until:
-        assert process.poll() is None, log.read_text()
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.5)
-    pytest.fail(f"no server within {_START_SECONDS} s: {log.read_text()}")
 
 
 @pytest.mark.slow
@@ -111,10 +61,10 @@ def test_jdbc_and_python_clients_join_published_tables(server: int, published: L
 def test_a_port_in_use_an_unknown_role_and_no_lake_are_refused_before_spark(tmp_path: Path) -> None:
     settings = config.load()
     with pytest.raises(UsageError, match="no lake here"):
-        serve(settings, tmp_path, free_port(), None)
+        serve(settings, tmp_path, free_ports(1)[0], None)
     (tmp_path / "ops").mkdir()
     with pytest.raises(UsageError, match="--role minister"):
-        serve(settings, tmp_path, free_port(), "minister")
+        serve(settings, tmp_path, free_ports(1)[0], "minister")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
