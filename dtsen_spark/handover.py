@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark import tables
+from dtsen_spark import privacy, tables
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import UsageError
 from dtsen_spark.job import Period
@@ -275,12 +275,12 @@ def _manifest(
 def _log(lake: Lake, rules: ProgramRules, release_id: str, handed: HandedOver) -> None:
     """Enter the hand-over: processing is recorded (UU 27/2022 art. 31)."""
     to = rules.handover
-    entry = {
-        c.RECORDED_AT: utc_now(),
-        c.ACTOR: to.recipient if to else "",
-        c.ROLE: "MINISTRY",
-        c.PURPOSE: to.purpose if to else "",
-        c.SUBJECT: f"{tables.decision(rules.program).path} {release_id}",
-        c.DETAIL: json.dumps({"files": handed.files, "rows": handed.rows}),
-    }
+    entry = privacy.access_row(
+        at=utc_now(),
+        subject=f"{tables.decision(rules.program).path} {release_id}",
+        purpose=to.purpose if to else "",
+        role="MINISTRY",
+        actor=to.recipient if to else "",
+        detail=json.dumps({"files": handed.files, "rows": handed.rows}),
+    )
     lake.append_rows(tables.ACCESS_LOG, [entry])

@@ -16,7 +16,6 @@ from typing import Any, Final
 from uuid import uuid4
 
 import structlog
-from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import (
@@ -302,10 +301,8 @@ def _run_row(job: Job, stage: Stage, state: str, fingerprint: str, seconds: floa
 
 def stage_rows(store: Lake, release_id: str) -> list[dict[str, Any]]:
     """Return the rows of ``ops/run`` of one release, oldest first; a few for each run."""
-    if not store.exists(tables.RUN):
-        return []
-    rows = store.read(tables.RUN).where(F.col(c.RELEASE_ID) == release_id).orderBy(c.RECORDED_AT).collect()
-    return [row.asDict() for row in rows]
+    rows = [row for row in lake.peek(store.root, tables.RUN) if row[c.RELEASE_ID] == release_id]
+    return sorted(rows, key=lambda row: row[c.RECORDED_AT])
 
 
 def _done(job: Job, wanted: dict[str, str]) -> dict[str, StageReport]:

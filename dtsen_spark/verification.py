@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,7 @@ from dtsen_spark.errors import UsageError
 from dtsen_spark.job import Period
 from dtsen_spark.lake import Lake
 from dtsen_spark.programs import load_rules
+from dtsen_spark.synthetic import write_manifest
 
 _VISITS: Final = "verifikasi/hasil"
 _SPENDS: Final = "_spends"
@@ -145,17 +145,8 @@ def simulate(lake: Lake, truth: Path, landing: Path, as_of: str) -> int:
         for row in rows.to_dict("records"):
             told = {**row, "visited_at": as_of}
             writer.writerow(["U", *(told.get(name) or "" for name in names)])
-    source, table = _VISITS.split("/")
-    manifest = {
-        "source": source,
-        "table": table,
-        "batch_id": folder.name,
-        "as_of": as_of,
-        "mode": "delta",
-        "schema_version": 1,
-        "files": [{"name": file.name, "rows": len(rows), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}],
-    }
-    (folder / "_manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    listed = {"name": file.name, "rows": len(rows), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    write_manifest(folder, _VISITS, as_of=as_of, mode="delta", files=[listed])
     return len(rows)
 
 

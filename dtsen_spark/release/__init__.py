@@ -5,7 +5,7 @@ from dtsen_spark.release.compare import changes, diff
 from dtsen_spark.release.files import csv_safe, csv_writer, write_file
 from dtsen_spark.release.leavers import CONFIRMED, REVERSED, decide_leavers, decisions_of, with_outcome
 from dtsen_spark.release.manifest import is_genuine, signed
-from dtsen_spark.release.registry import Registry, Release, State, contract_of
+from dtsen_spark.release.registry import Registry, Release, State, chain_of, contract_of, events_of
 from dtsen_spark.release.serve import serve
 from dtsen_spark.release.status import status
 
@@ -16,6 +16,7 @@ __all__ = [
     "Registry",
     "Release",
     "State",
+    "chain_of",
     "changes",
     "contract_of",
     "csv_safe",
@@ -23,6 +24,7 @@ __all__ = [
     "decide_leavers",
     "decisions_of",
     "diff",
+    "events_of",
     "is_genuine",
     "maintain",
     "serve",

@@ -5,10 +5,11 @@ BUILDING, AUDITED or REJECTED, APPROVED (one event a signature), PUBLISHED, and 
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -19,7 +20,7 @@ from dtsen_spark import tables
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import LakeError, UsageError
 from dtsen_spark.job import Period
-from dtsen_spark.lake import Lake, Written
+from dtsen_spark.lake import Lake, Written, peek
 from dtsen_spark.ledger import utc_now
 
 log = structlog.get_logger(__name__)
@@ -78,6 +79,32 @@ def contract_of(path: str) -> TableContract | None:
     return next((table for table in tables.TABLES if table.path == path and table.published), None)
 
 
+def events_of(root: Path) -> list[dict[str, Any]]:
+    """Return every event of a lake's releases, oldest first; reads no Spark, so that a report needs none.
+
+    Args:
+        root: Root of the lake.
+    """
+    return sorted(peek(root, tables.RELEASE), key=lambda event: (event[c.RECORDED_AT], event[c.RELEASE_ID]))
+
+
+def chain_of(events: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the published releases in order, without those that were rolled back.
+
+    Args:
+        events: Events, oldest first.
+    """
+    chain: list[str] = []
+    for event in events:
+        if event[c.STATE] == State.PUBLISHED:
+            # A release that was renewed keeps its place.
+            if event[c.RELEASE_ID] not in chain:
+                chain.append(event[c.RELEASE_ID])
+        elif event[c.STATE] == State.ROLLED_BACK and event[c.RELEASE_ID] in chain:
+            chain.remove(event[c.RELEASE_ID])
+    return chain
+
+
 class Registry:
     """Releases of one lake."""
 
@@ -88,16 +115,10 @@ class Registry:
             lake: The lake; who changes anything holds it.
         """
         self.lake = lake
-        self._seen: tuple[int, list[dict[str, Any]]] = (-1, [])
 
     def events(self) -> list[dict[str, Any]]:
         """Return every event, oldest first; a handful for each release."""
-        version = self.lake.version(tables.RELEASE)
-        # The log's version is a file's name; reading the table is a Spark job.
-        if version != self._seen[0]:
-            rows = self.lake.read(tables.RELEASE).orderBy(c.RECORDED_AT, c.RELEASE_ID).collect()
-            self._seen = (version, [row.asDict() for row in rows])
-        return self._seen[1]
+        return events_of(self.lake.root)
 
     def releases(self) -> dict[str, Release]:
         """Return every release by id, in the order of their first event."""
@@ -165,15 +186,7 @@ class Registry:
 
     def published_chain(self) -> list[str]:
         """Return the published releases in order, without those that were rolled back."""
-        chain: list[str] = []
-        for event in self.events():
-            if event[c.STATE] == State.PUBLISHED:
-                # A release that was renewed keeps its place.
-                if event[c.RELEASE_ID] not in chain:
-                    chain.append(event[c.RELEASE_ID])
-            elif event[c.STATE] == State.ROLLED_BACK and event[c.RELEASE_ID] in chain:
-                chain.remove(event[c.RELEASE_ID])
-        return chain
+        return chain_of(self.events())
 
     def is_published(self, period: str) -> bool:
         """Say whether the newest release of a period is published."""

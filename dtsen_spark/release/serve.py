@@ -135,7 +135,8 @@ def _register_schema(lake: Lake, schema: str, versions: Mapping[str, int]) -> li
             lake.create_view(f"{schema}.{name}", table, version)
             served[name] = f"{schema}.{name}"
     for row in spark.sql(f"SHOW VIEWS IN {schema}").collect():  # a few dozen
-        if row["viewName"] not in served:
+        # The list has the session's own temporary views, which are in no schema, as well.
+        if row["viewName"] not in served and not row["isTemporary"]:
             # A rollback took the table away.
             spark.sql(f"DROP VIEW {schema}.{row['viewName']}")
     return list(served.values())

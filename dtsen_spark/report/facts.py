@@ -14,10 +14,10 @@ from dtsen_spark import columns as c
 from dtsen_spark import lake, tables
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import UsageError
+from dtsen_spark.release import State, chain_of, events_of
 
 Row = dict[str, Any]
 
-PUBLISHED: Final = "PUBLISHED"
 _BUILD: Final = "build"
 
 
@@ -72,7 +72,7 @@ def read(root: Path, period: str) -> Facts:
         UsageError: There is no lake, no such release, or its statistics were not made.
     """
     lake.require(root)
-    events = sorted(lake.peek(root, tables.RELEASE), key=lambda row: (row[c.RECORDED_AT], row[c.RELEASE_ID]))
+    events = events_of(root)
     own = [row for row in events if row[c.PERIOD] == period]
     if not own:
         known = ", ".join(sorted({row[c.PERIOD] for row in events})) or "none"
@@ -102,12 +102,7 @@ def read(root: Path, period: str) -> Facts:
 
 def _previous(events: Iterable[Row], release_id: str) -> str | None:
     """The release that was the current one before this one was published (or would be)."""
-    chain: list[str] = []
-    for row in events:
-        if row[c.STATE] == PUBLISHED:
-            chain.append(row[c.RELEASE_ID])
-        elif row[c.STATE] == "ROLLED_BACK" and row[c.RELEASE_ID] in chain:
-            chain.remove(row[c.RELEASE_ID])
+    chain = chain_of(events)
     older = chain[: chain.index(release_id)] if release_id in chain else chain
     return older[-1] if older else None
 
@@ -122,7 +117,7 @@ def _failed(events: Iterable[Row]) -> list[str]:
 
 def _of(root: Path, table: TableContract, release_id: str, events: Iterable[Row]) -> list[Row]:
     """Rows of a release where it was published, at the version that the registry names; else of its build."""
-    published = [row for row in events if (row[c.RELEASE_ID], row[c.STATE]) == (release_id, PUBLISHED)]
+    published = [row for row in events if (row[c.RELEASE_ID], row[c.STATE]) == (release_id, State.PUBLISHED)]
     if not published:
         return lake.peek(root / _BUILD / release_id, table)
     named = json.loads(published[-1][c.TABLES_JSON] or "{}").get(table.path)

@@ -2,5 +2,6 @@
 
 from dtsen_spark.synthetic.generate import Summary, generate
 from dtsen_spark.synthetic.profile import Profile, load_profile
+from dtsen_spark.synthetic.writing import write_manifest
 
-__all__ = ["Profile", "Summary", "generate", "load_profile"]
+__all__ = ["Profile", "Summary", "generate", "load_profile", "write_manifest"]

@@ -75,7 +75,7 @@ def write_delivery(spark: SparkSession, delivery: Delivery, out: Path, config: G
         compression = "gzip" if suffix.endswith("gz") else "none"
         lines = _lines(spark, spoilt, delivery, files)
         lines.write.option("compression", compression).text(str(scratch))
-    return _move(scratch, folder, delivery, batch_id, suffix)
+    return _move(scratch, folder, delivery, suffix)
 
 
 def _file_of(delivery: Delivery, files: int) -> Column:
@@ -134,7 +134,7 @@ def _spoilt(delivery: Delivery, draws: Draws) -> DataFrame:
     return rows.select(*(column.alias(name) for name, column in columns.items()), _SHORT)
 
 
-def _move(scratch: Path, folder: Path, delivery: Delivery, batch_id: str, suffix: str) -> int:
+def _move(scratch: Path, folder: Path, delivery: Delivery, suffix: str) -> int:
     folder.mkdir(parents=True)
     listed: list[dict[str, Any]] = []
     for number, part in enumerate(sorted(scratch.glob("part-*"))):
@@ -142,18 +142,31 @@ def _move(scratch: Path, folder: Path, delivery: Delivery, batch_id: str, suffix
         shutil.move(part, target)
         listed.append({"name": target.name, "rows": _records(target, suffix), "sha256": _sha256(target)})
     shutil.rmtree(scratch)
-    source, table = delivery.path.split("/")
+    write_manifest(folder, delivery.path, as_of=delivery.as_of.isoformat(), mode="full", files=listed)
+    return sum(file["rows"] for file in listed)
+
+
+def write_manifest(folder: Path, path: str, *, as_of: str, mode: str, files: list[dict[str, Any]]) -> None:
+    """Write the manifest of a batch, last of all: without it the batch is still being delivered.
+
+    Args:
+        folder: Folder of the batch; its name is the batch's id.
+        path: Landing table as ``source/table``.
+        as_of: Day that the batch describes, ``YYYY-MM-DD``.
+        mode: ``full`` or ``delta``.
+        files: Name, rows and sha256 of each file.
+    """
+    source, table = path.split("/")
     manifest = {
         "source": source,
         "table": table,
-        "batch_id": batch_id,
-        "as_of": delivery.as_of.isoformat(),
-        "mode": "full",
+        "batch_id": folder.name,
+        "as_of": as_of,
+        "mode": mode,
         "schema_version": 1,
-        "files": listed,
+        "files": files,
     }
     (folder / "_manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    return sum(file["rows"] for file in listed)
 
 
 def _records(path: Path, suffix: str) -> int:

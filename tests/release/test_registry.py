@@ -104,6 +104,8 @@ def test_a_publication_that_died_is_invisible_and_is_finished_by_the_next(
 
 def _served(registry: Registry, view: str) -> list[Row]:
     spark = registry.lake.spark
+    # A session's temporary views are not the server's, whatever SHOW VIEWS lists.
+    spark.range(1).createOrReplaceTempView("another_stage_left_this")
     names = register(registry)
     try:
         return spark.table(view).select(c.RELEASE_ID).distinct().collect() if view in names else []
