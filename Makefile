@@ -90,8 +90,8 @@ dist: setup ## What a cluster needs, into dist/: wheel, packed dependencies, jar
 
 # -- quality -----------------------------------------------------------------------------------------------------------
 
-test: setup ## The tests, without the slow ones
-	@$(PYTEST)
+test: setup ## The tests, without the slow ones, in two processes
+	@$(PYTEST) -n 2 --dist loadgroup
 
 test-all: test test-slow ## Every test
 

@@ -1,5 +1,10 @@
-"""One Spark session and one small published lake for all tests: making them costs more than most tests."""
+"""One Spark session and one small published lake for all tests of a process: making them costs more than most tests.
 
+``make test`` shares the tests between two processes, because planning, which is most of a small job, is one thread's
+work. The lake is made in one of them.
+"""
+
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,16 +19,21 @@ from dtsen_spark.pipeline import Outcome, RunRequest
 from dtsen_spark.pipeline import run as run_pipeline
 from dtsen_spark.synthetic import generate
 
-_SETTINGS = (
-    "spark.master=local[2]",
-    "spark.shuffle_partitions=2",
-    "spark.driver_memory=2g",
-    # On a few thousand rows compiling a plan costs more than running it. The slow tests run compiled plans, and must
-    # give the same content hashes.
-    "spark.options={spark.sql.codegen.wholeStage: 'false', spark.sql.codegen.factoryMode: NO_CODEGEN}",
-)
-# For the same reason: the quick compiler of the JVM only.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
+SMALL_LAKE = "small_lake"
+_SETTINGS = ("spark.master=local[2]", "spark.shuffle_partitions=2", "spark.driver_memory=2g")
+# On a few thousand rows compiling a plan costs more than running it. The slow tests run compiled plans, and must give
+# the same content hashes.
+_PROPERTIES = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+# For the same reason: the quick compiler of the JVM only. Left to itself it has 48 MB for its code, and stops for good
+# where they are full, which is after a minute; and one thread of garbage collection leaves the other core to a test.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -XX:+UseSerialGC")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares an expensive fixture, where two processes share the tests."""
+    for item in items:
+        shares = SMALL_LAKE if SMALL_LAKE in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(shares))
 
 
 @dataclass(frozen=True)
@@ -44,9 +54,10 @@ class SmallLake:
 
 
 @pytest.fixture(scope="session")
-def settings() -> Config:
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """The configuration of the shared session; a job in a test must not change its properties."""
-    return config.load(settings=_SETTINGS)
+    properties = {**_PROPERTIES, "spark.sql.warehouse.dir": tmp_path_factory.mktemp("warehouse").as_uri()}
+    return config.load(settings=(*_SETTINGS, f"spark.options={json.dumps(properties)}"))
 
 
 @pytest.fixture(scope="session")
