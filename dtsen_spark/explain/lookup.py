@@ -19,6 +19,7 @@ from dtsen_spark.contract import TableContract
 from dtsen_spark.lake import Lake
 from dtsen_spark.ledger import utc_now
 from dtsen_spark.release import Registry
+from dtsen_spark.welfare import FamilyExplanation, explained, smearing
 
 Row = dict[str, Any]
 
@@ -59,6 +60,10 @@ class _Release:
         found = df.join(privacy.looked_up(self.store.spark, name, wanted), name, "left_semi")
         return [row.asDict(recursive=True) for row in found.collect()]  # a person's or a family's rows
 
+    def has(self, table: TableContract) -> bool:
+        """Say whether the release has a table."""
+        return table.path in self.versions or self.store.exists(table, build=self.release_id)
+
     def _frame(self, table: TableContract) -> DataFrame | None:
         version = self.versions.get(table.path)
         if version is not None:
@@ -81,7 +86,8 @@ def of_person(store: Lake, config: Config, nik: str, look: Look) -> Row | None:
         look: Who looks, and what for.
 
     Returns:
-        What is held: person, records, pairs, family, score, parts, cutpoints, programs; None where there is nobody.
+        What is held: person, records, pairs, family, score, its ``explanation`` (``welfare.FamilyExplanation``; None
+        without a score), whether it was ``compared`` with an earlier release, programs; None where there is nobody.
 
     Raises:
         UsageError: Nothing is published.
@@ -120,6 +126,7 @@ def _gathered(release: _Release, person: Row | None, family_id: str | None) -> R
     records = [row for row in release.rows(tables.MEMBERSHIP, c.PERSON_ID, person_ids) if row[c.VALID_TO] is None]
     record_ids = [row[c.RECORD_ID] for row in records]
     score = _first(release.rows(tables.SCORE, c.FAMILY_ID, family_ids))
+    explanation = _explanation(release, score) if score else None
     return {
         "release_id": release.release_id,
         "person": person,
@@ -129,8 +136,8 @@ def _gathered(release: _Release, person: Row | None, family_id: str | None) -> R
         "family": _first(release.rows(tables.FAMILY, c.FAMILY_ID, family_ids)),
         "housing": _with_sources(_first(release.rows(tables.FAMILY_ATTRIBUTE, c.FAMILY_ID, family_ids))),
         "score": score,
-        "parts": _parts(_first(release.rows(tables.SCORE_PART, c.FAMILY_ID, family_ids))),
-        "cutpoints": _cutpoints(release) if score else [],
+        "explanation": explanation,
+        "compared": release.has(tables.WELFARE_CHANGE),
         "programs": _programs(release, person_ids, family_ids),
     }
 
@@ -146,13 +153,17 @@ def _with_sources(row: Row | None) -> Row | None:
     return {**row, c.SOURCE_OF: json.loads(row.get(c.SOURCE_OF) or "{}")}
 
 
-def _parts(row: Row | None) -> list[Row]:
-    return sorted((row or {}).get(c.SCORE_PARTS) or [], key=lambda part: -abs(part["points"]))
-
-
-def _cutpoints(release: _Release) -> list[Row]:
-    rows = release.rows(tables.CUTPOINT, c.UNIT, [release.config.welfare.unit])
-    return sorted(rows, key=lambda row: row[c.K])
+def _explanation(release: _Release, score: Row) -> FamilyExplanation:
+    of_family = [score[c.FAMILY_ID]]
+    cuts = release.rows(tables.CUTPOINT, c.UNIT, [release.config.welfare.unit])
+    version = score[c.MODEL_VERSION]
+    return explained(
+        score,
+        _first(release.rows(tables.SCORE_PART, c.FAMILY_ID, of_family)) or {},
+        _first(release.rows(tables.WELFARE_CHANGE, c.FAMILY_ID, of_family)),
+        [row[c.SCORE] for row in sorted(cuts, key=lambda row: row[c.K])],
+        smearing(release.store, version) if version else 1.0,
+    )
 
 
 def _programs(release: _Release, person_ids: list[str], family_ids: list[str]) -> list[Row]:

@@ -1,11 +1,13 @@
 """What was found, said to its reader: plain words for a citizen, everything for an auditor; text, JSON or HTML.
 
-A citizen's page has no number of a document, no other person and no model weights; an auditor's has all of it.
+A citizen's page has no number of a document, no other person and no model weights (what each value does is told in
+rupiah); an auditor's has all of it.
 """
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -14,6 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from dtsen_spark import codes, tables
 from dtsen_spark import columns as c
 from dtsen_spark.errors import UsageError
+from dtsen_spark.welfare import CUT, Change, FamilyExplanation, Part, Step
 from dtsen_spark.wording import Wording
 
 Row = dict[str, Any]
@@ -26,7 +29,7 @@ FORMATS: Final = ("text", "json", "html")
 
 _POINTS: Final = 1_000_000  # a score is log expenditure in millionths
 _STRONGEST: Final = 5
-_LEVEL: Final = "level"
+_WHOLE: Final = 1000  # probabilities are per mille
 _OWN: Final = (c.NAME, c.SEX, c.BIRTH_DATE)
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="{{ language }}"><head><meta charset="utf-8">
@@ -83,7 +86,8 @@ def _shown(found: Row | None, reader: str) -> Row:
     if found is None:
         return {"found": False}
     if reader == AUDITOR:
-        return {"found": True, **found}
+        explanation = found["explanation"]
+        return {"found": True, **found, "explanation": asdict(explanation) if explanation else None}
     score = found["score"] or {}
     return {
         "found": True,
@@ -96,6 +100,10 @@ def _shown(found: Row | None, reader: str) -> Row:
         ],
         c.DECILE: score.get(c.DECILE),
         c.STATE: score.get(c.STATE),
+        c.EXPENDITURE_IDR_MONTH: score.get(c.EXPENDITURE_IDR_MONTH),
+        c.DECILE_STATE: score.get(c.DECILE_STATE),
+        c.DECILE_PERMILLE: score.get(c.DECILE_PERMILLE),
+        "explanation": _without_points(asdict(found["explanation"])) if found["explanation"] else None,
         "programs": [
             {
                 name: row[name]
@@ -106,6 +114,15 @@ def _shown(found: Row | None, reader: str) -> Row:
     }
 
 
+def _without_points(value: Any) -> Any:
+    """Leave log points out, at any depth: with a few families' of them anybody has the model's weights."""
+    if isinstance(value, dict):
+        return {name: _without_points(inner) for name, inner in value.items() if name != "points"}
+    if isinstance(value, list | tuple):
+        return [_without_points(inner) for inner in value]
+    return value
+
+
 def _sections(found: Row, reader: str, w: Wording) -> Iterator[Section]:
     yield w.text("recorded"), list(_recorded(found, w))
     if found["family"]:
@@ -114,7 +131,9 @@ def _sections(found: Row, reader: str, w: Wording) -> Iterator[Section]:
         yield w.text("family"), [f"{family[c.MEMBERS]} {w.text('members')}", *housing]
     if found["score"]:
         yield w.text("desil"), list(_desil(found, w))
-        yield w.text("why"), list(_why(found, w, None if reader == AUDITOR else _STRONGEST))
+        if found["score"][c.DECILE] is not None:
+            yield w.text("why"), list(_why(found["explanation"], reader, w))
+        yield w.text("since"), list(_since(found, reader, w))
     if found["programs"]:
         yield w.text("programs"), [_decided(row, w) for row in found["programs"]]
     if reader == AUDITOR:
@@ -170,26 +189,82 @@ def _desil(found: Row, w: Wording) -> Iterator[str]:
         yield f"{w.text('unranked_say')}: {w.code(score[c.REASON])}"
         return
     yield w.text("desil_say").format(decile=score[c.DECILE])
-    yield f"{w.text('estimate')}: Rp {w.number(score[c.EXPENDITURE_IDR_MONTH])}"
-    cuts = {row[c.K]: row[c.SCORE] for row in found["cutpoints"]}
-    away = []
-    for k, key, sign in ((score[c.DECILE] - 1, "to_lower", 1), (score[c.DECILE], "to_upper", -1)):
-        if k in cuts:
-            gap = math.expm1(abs(score[c.SCORE] - cuts[k]) / _POINTS)
-            away.append(f"{w.percent(sign * gap if sign > 0 else gap)} {w.text(key)}")
+    low, high = score[c.EXPENDITURE_LOW_IDR_MONTH], score[c.EXPENDITURE_HIGH_IDR_MONTH]
+    between = "" if low is None else f" ({w.text('between').format(low=_rupiah(low, w), high=_rupiah(high, w))})"
+    yield f"{w.text('estimate')}: {_rupiah(score[c.EXPENDITURE_IDR_MONTH], w)}{between}"
+    away = [
+        f"{w.text('to_lower' if cut.decile < score[c.DECILE] else 'to_upper')} "
+        f"{_rupiah(abs(cut.rupiah), w)} ({w.percent(abs(math.expm1(cut.points / _POINTS)))})"
+        for cut in found["explanation"].next_cuts
+    ]
     if away:
         yield f"{w.text('distance')}: {'; '.join(away)}"
+    if score[c.DECILE_PERMILLE]:
+        likely = [
+            f"{decile}: {w.percent(share / _WHOLE)}"
+            for decile, share in enumerate(score[c.DECILE_PERMILLE], start=1)
+            if share
+        ]
+        yield f"{w.text('likely')}: {'; '.join(likely)}"
 
 
-def _why(found: Row, w: Wording, most: int | None) -> Iterator[str]:
-    parts = [part for part in found["parts"] if part["indicator"] != _LEVEL]
-    if not parts:
+def _why(explanation: FamilyExplanation, reader: str, w: Wording) -> Iterator[str]:
+    if not explanation.parts:
         yield w.text("no_parts")
+        return
+    level, *parts = explanation.parts
+    yield f"{w.text('place')}: {_rupiah(level.rupiah, w)}"
+    yield f"{w.text('leading')}: {_told(explanation.leading, reader, w)}"
+    shown: list[Part] = []
     for key, sign in (("lowers", -1), ("raises", 1)):
-        strongest = [part for part in parts if sign * part["points"] > 0][:most]
+        strongest = [part for part in parts if sign * part.points > 0][: None if reader == AUDITOR else _STRONGEST]
+        shown += strongest
         if strongest:
-            told = ", ".join(f"{w.code(p['indicator'])} ({w.signed(p['points'] / _POINTS, 3)})" for p in strongest)
-            yield f"{w.text(key)}: {told}"
+            yield f"{w.text(key)}: {_told(strongest, reader, w)}"
+    # What is not named is said as one sum, so that a reader can add up to the estimate.
+    if rest := sum(part.rupiah for part in parts) - sum(part.rupiah for part in shown):
+        yield f"{w.text('rest')}: {_rupiah(rest, w, signed=True)}"
+
+
+def _told(parts: Sequence[Part], reader: str, w: Wording) -> str:
+    return ", ".join(f"{w.code(part.indicator)} ({'; '.join(_of_part(part, reader, w))})" for part in parts)
+
+
+def _of_part(part: Part, reader: str, w: Wording) -> Iterator[str]:
+    yield _rupiah(part.rupiah, w, signed=True)
+    if reader == AUDITOR:
+        yield w.signed(part.points / _POINTS, 3)
+        if part.source:
+            yield f"{w.code(part.source)}, {part.as_of}"
+
+
+def _since(found: Row, reader: str, w: Wording) -> Iterator[str]:
+    change: Change | None = found["explanation"].change
+    if change is None:
+        yield w.text("unmoved" if found["compared"] else "no_earlier")
+        return
+    yield f"{w.text('earlier')}: {change.previous_release}"
+    decile = found["score"][c.DECILE]
+    yield w.text(f"move_{change.move.lower()}").format(before=change.decile_before, now=decile)
+    if change.rupiah is None:
+        return
+    yield f"{w.text('moved')}: {_rupiah(change.rupiah, w, signed=True)}"
+    yield from (_step(step, reader, w) for step in change.steps)
+
+
+def _step(step: Step, reader: str, w: Wording) -> str:
+    if step.cause == CUT:
+        # A cut that rises takes from the margin, and moves no rupiah of the family.
+        moved = f"{w.signed(100 * math.expm1(-step.points / _POINTS), 1)}%"
+    else:
+        moved = _rupiah(step.rupiah, w, signed=True)
+    told = f"{w.code(step.cause)}: {moved}, {w.signed(step.deciles)} {w.text('deciles')}"
+    return told if reader != AUDITOR else f"{told} ({w.signed(step.points / _POINTS, 6)})"
+
+
+def _rupiah(amount: int, w: Wording, *, signed: bool = False) -> str:
+    sign = "-" if amount < 0 else "+" if signed and amount else ""
+    return f"{sign}Rp {w.number(abs(amount))}"
 
 
 def _decided(row: Row, w: Wording) -> str:

@@ -11,14 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
 from dtsen_spark import columns as c
-from dtsen_spark import tables
-from dtsen_spark.contract import TableContract
-from dtsen_spark.lake import Lake
-from dtsen_spark.welfare import registry
 from dtsen_spark.welfare.change import CUT, MODEL, STEPS
 from dtsen_spark.welfare.deciles import TENTHS
 from dtsen_spark.welfare.scoring import LEVEL_PART
@@ -112,7 +105,6 @@ class FamilyExplanation:
     """Everything that explains one family's decile.
 
     Attributes:
-        score: Its row of ``welfare/score``, by column.
         parts: Level first, then the indicators by the size of their points; they add up to the score and, in rupiah,
             to the predicted expenditure. None where the family is unranked.
         leading: The three indicators that matter most.
@@ -120,51 +112,10 @@ class FamilyExplanation:
         change: What moved it since the last release; None where nothing did, or there is none.
     """
 
-    score: Mapping[str, Any]
     parts: tuple[Part, ...]
     leading: tuple[Part, ...]
     next_cuts: tuple[CutDistance, ...]
     change: Change | None
-
-
-def explain(lake: Lake, release_id: str, wanted: DataFrame, *, unit: str) -> tuple[FamilyExplanation, ...]:
-    """Explain some families of a release.
-
-    Args:
-        lake: The lake.
-        release_id: The release; its build must still be in the lake for the parts.
-        wanted: ``family_id`` of a few families, one row each.
-        unit: Unit of the deciles (``welfare.unit``).
-
-    Returns:
-        One explanation for each family that the release has, by family id.
-    """
-
-    def rows(table: TableContract) -> dict[str, dict[str, Any]]:
-        found = _read(lake, table, release_id)
-        if found is None:
-            return {}
-        # wanted : row is 1 : 0..1; a few rows.
-        return {
-            row[c.FAMILY_ID]: row.asDict(recursive=True)
-            for row in found.join(F.broadcast(wanted.select(c.FAMILY_ID).distinct()), c.FAMILY_ID).collect()
-        }
-
-    scores, parts, changes = (rows(t) for t in (tables.SCORE, tables.SCORE_PART, tables.WELFARE_CHANGE))
-    cutpoints = _read(lake, tables.CUTPOINT, release_id)
-    cuts = [] if cutpoints is None else cutpoints.where(F.col(c.UNIT) == unit).orderBy(c.K).collect()
-    cut_scores = [int(row[c.SCORE]) for row in cuts]
-    smearing = {version: registry.load(lake, version).smearing for version in _versions(scores)}
-    return tuple(
-        explained(
-            row,
-            parts.get(family_id, {}),
-            changes.get(family_id),
-            cut_scores,
-            smearing.get(row[c.MODEL_VERSION], 1.0),
-        )
-        for family_id, row in sorted(scores.items())
-    )
 
 
 def explained(
@@ -186,24 +137,11 @@ def explained(
     told = _parts(score, parts, smearing)
     indicators = [part for part in told if part.indicator != LEVEL_PART]
     return FamilyExplanation(
-        score=dict(score),
         parts=told,
         leading=tuple(indicators[:_LEADING]),
         next_cuts=next_cuts(score[c.SCORE], score[c.DECILE], cuts, smearing),
         change=None if change is None else _change(change),
     )
-
-
-def _read(lake: Lake, table: TableContract, release_id: str) -> DataFrame | None:
-    if lake.exists(table, build=release_id):
-        return lake.read(table, build=release_id)
-    if table.published and lake.exists(table):
-        return lake.read(table).where(F.col(c.RELEASE_ID) == release_id)
-    return None
-
-
-def _versions(scores: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    return {row[c.MODEL_VERSION] for row in scores.values() if row[c.MODEL_VERSION] is not None}
 
 
 def _parts(score: Mapping[str, Any], row: Mapping[str, Any], smearing: float) -> tuple[Part, ...]:

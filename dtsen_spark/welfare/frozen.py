@@ -60,13 +60,21 @@ def frozen(job: Job) -> Frozen | None:
     return _frozen(published, job.previous_release)
 
 
-def frozen_at(lake: Lake, release_id: str) -> Frozen:
-    """Return model and cuts of a published release.
+def frozen_at(lake: Lake, release_id: str, versions: Mapping[str, int]) -> Frozen:
+    """Return model and cuts of a published release, as that release left them.
+
+    The newest Delta version may be that of a publication which died half way: only what the registry names counts.
+
+    Args:
+        lake: The lake.
+        release_id: The release.
+        versions: Delta version of each table of that release, by path, as the registry says.
 
     Raises:
-        UsageError: The release has no cut points in the lake.
+        UsageError: The release has no cut points.
     """
-    found = _frozen(lake.read(tables.CUTPOINT), release_id) if lake.exists(tables.CUTPOINT) else None
+    version = versions.get(tables.CUTPOINT.path)
+    found = None if version is None else _frozen(lake.read(tables.CUTPOINT, version=version), release_id)
     if found is None:
         message = f"{release_id}: no cut points in welfare/cutpoint; publish a release with ranked families first"
         raise UsageError(message)
@@ -99,7 +107,14 @@ def family_design(families: DataFrame, persons: DataFrame) -> DataFrame:
 
 
 def reclass(
-    lake: Lake, families: DataFrame, persons: DataFrame, *, release_id: str, on: date, rules: WelfareConfig
+    lake: Lake,
+    families: DataFrame,
+    persons: DataFrame,
+    *,
+    release_id: str,
+    versions: Mapping[str, int],
+    on: date,
+    rules: WelfareConfig,
 ) -> DataFrame:
     """Score corrected families by the frozen model and place them by the frozen cuts; nobody else is touched.
 
@@ -108,6 +123,7 @@ def reclass(
         families: Corrected rows in the columns of ``master/family_attribute``.
         persons: Every member of these families, in the columns of ``master/person_attribute``.
         release_id: Published release whose model and cuts hold.
+        versions: Delta version of each table of that release, by path, as the registry says.
         on: Day that the scores are of.
         rules: The configuration.
 
@@ -118,14 +134,14 @@ def reclass(
     Raises:
         UsageError: The release ranked nobody, or its model is not registered.
     """
-    standing = frozen_at(lake, release_id)
+    standing = frozen_at(lake, release_id, versions)
     if standing.model_version is None:
         message = f"{release_id}: has no model; nobody can be re-classed against it"
         raise UsageError(message)
-    model = registry.load(lake, registry.registered(lake, standing.model_version) or "")
+    model = registry.load(lake, registry.require(lake, standing.model_version))
     scored = scoring.score(family_design(families, persons), model, on=on, rules=rules)
     placed = place(scored, standing.cuts[rules.unit], model, rules).withColumnRenamed(UNIT, c.FAMILY_ID)
-    before = lake.read(tables.SCORE).where(F.col(c.RELEASE_ID) == release_id)
+    before = lake.read(tables.SCORE, version=versions[tables.SCORE.path]).where(F.col(c.RELEASE_ID) == release_id)
     # corrected family : its row of the release is 1 : 0..1.
     former = before.select(c.FAMILY_ID, F.col(c.DECILE).alias(c.DECILE_BEFORE))
     return placed.withColumn(c.MODEL_VERSION, F.lit(standing.model_version)).join(former, c.FAMILY_ID, "left")

@@ -81,6 +81,23 @@ def registered(lake: Lake, wanted: str) -> str | None:
     return wanted
 
 
+def require(lake: Lake, wanted: str) -> str:
+    """Return the version that somebody names, who cannot do without a model.
+
+    Args:
+        lake: The lake.
+        wanted: A version, or ``latest``.
+
+    Raises:
+        UsageError: It is not registered, or ``latest`` is wanted and nothing was.
+    """
+    version = registered(lake, wanted)
+    if version is None:
+        message = f"no model is registered in {_folder(lake)}; run 'dtsen train pmt' first"
+        raise UsageError(message)
+    return version
+
+
 def load(lake: Lake, version: str) -> PmtModel:
     """Load a registered model.
 
@@ -91,7 +108,7 @@ def load(lake: Lake, version: str) -> PmtModel:
     Returns:
         The model.
     """
-    stored = json.loads((_folder(lake) / f"{version}.json").read_text(encoding="utf-8"))
+    stored = _card(lake, version)
     # A model has a few thousand rows: strata × variants.
     rows = lake.read(tables.PMT_COEFFICIENT).where(F.col(c.MODEL_VERSION) == version).collect()
     slopes: dict[str, dict[str, float]] = {}
@@ -121,6 +138,21 @@ def load(lake: Lake, version: str) -> PmtModel:
         stored.get("residual_sd", 0.0),
         stored.get("by_place", False),
     )
+
+
+def smearing(lake: Lake, version: str) -> float:
+    """Return a registered model's factor from the exponential of a score to mean rupiah; starts no Spark job.
+
+    Args:
+        lake: The lake.
+        version: A registered version.
+    """
+    return float(_card(lake, version)["smearing"])
+
+
+def _card(lake: Lake, version: str) -> dict[str, Any]:
+    stored: dict[str, Any] = json.loads((_folder(lake) / f"{version}.json").read_text(encoding="utf-8"))
+    return stored
 
 
 def _folder(lake: Lake) -> Path:

@@ -57,7 +57,7 @@ def test_a_person_is_explained_and_each_look_is_logged(store: Lake, settings: Co
     looks = pl.read_delta(str(store.root / tables.ACCESS_LOG.path))
     wanted = {c.SUBJECT: one[c.PERSON_ID], c.PURPOSE: "request 7", c.ACTOR: "clerk", c.ROLE: "citizen"}
     assert looks.select(list(wanted)).row(-1, named=True) == wanted
-    assert sum(part["points"] for part in found["parts"]) == found["score"][c.SCORE]
+    assert sum(part.points for part in found["explanation"].parts) == found["score"][c.SCORE]
 
 
 @pytest.mark.slow

@@ -80,11 +80,10 @@ def test_moving_by_the_distance_crosses_the_cut_and_not_more(score: int, smearin
         assert rupiah_of(score, smearing) + cut.rupiah == rupiah_of(moved, smearing)
 
 
-def test_an_unranked_family_has_a_reason_and_no_parts() -> None:
+def test_an_unranked_family_has_no_parts() -> None:
     row = {c.FAMILY_ID: "F", c.SCORE: None, c.DECILE: None, c.EXPENDITURE_IDR_MONTH: None, c.REASON: "NO_REGION"}
     found = explained(row, {}, None, CUTS, 1.0)
     assert (found.parts, found.leading, found.next_cuts, found.change) == ((), (), (), None)
-    assert found.score[c.REASON] == "NO_REGION"
 
 
 def test_a_change_is_told_by_cause() -> None:
