@@ -6,6 +6,7 @@ BUILDING, AUDITED or REJECTED, APPROVED (one event a signature), PUBLISHED, and 
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 _AUDIT: Final = "audit"
 _DONE: Final = "DONE"
 _DECISIONS: Final = tables.decision("").layer
+# Replacing a table mostly waits for its plan and its commit: a few go side by side.
+_TABLES_AT_ONCE: Final = 3
 
 
 class State(StrEnum):
@@ -335,11 +338,11 @@ class Registry:
         if missing := [role for role in signoff_roles if role not in release.signatures]:
             message = f"{release_id}: not signed by {', '.join(missing)}; see 'dtsen approve'"
             raise UsageError(message)
-        published = {
-            path: self._replace(release, table, wanted)
-            for path, wanted in sorted(built.items())
-            if (table := contract_of(path)) is not None
-        }
+        wanted = [(table, built[path]) for path in sorted(built) if (table := contract_of(path)) is not None]
+        with ThreadPoolExecutor(_TABLES_AT_ONCE) as pool:
+            # All are waited for, and an error of one is the publication's: only a whole release is entered below.
+            written = list(pool.map(lambda one: self._replace(release, *one), wanted))
+        published = {table.path: one for (table, _), one in zip(wanted, written, strict=True)}
         if not published:
             message = f"{release_id}: the build has no table to publish; run every stage first"
             raise UsageError(message)
