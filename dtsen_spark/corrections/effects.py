@@ -22,13 +22,14 @@ def run(job: Job) -> None:
 
     Reads ``corrections/override``, ``linkage/membership``, ``master/family_member``, ``welfare/score`` and
     ``programs/*`` of the build and of the last published release; writes ``corrections/effect``. Where nothing was
-    published before there is nothing to compare with, and no table.
+    published before there is nothing to compare with, and the table is empty.
 
     Args:
         job: The run.
     """
     scores, members = job.published(tables.SCORE), job.published(tables.FAMILY_MEMBER)
     if not job.has(tables.OVERRIDE) or scores is None or members is None:
+        job.write(tables.EFFECT, job.lake.empty(tables.EFFECT))
         return
     scores = scores.where(F.col(c.RELEASE_ID) == F.lit(job.previous_release))
     traced = _with_family(_tickets(job), job.read(tables.FAMILY_MEMBER), _NOW)

@@ -23,14 +23,15 @@ _EVENTS: Final = "usulan/peristiwa"
 _VISITS: Final = "verifikasi/hasil"
 _ANSWERS: Final = "program/tanggapan"
 _REGISTRY: Final = "dukcapil/penduduk"
+_WRITES: Final = (tables.TICKET, tables.TICKET_EVENT, tables.OVERRIDE, tables.ANSWER)
 
 
 def run(job: Job) -> None:
     """Play the tickets, settle what is verified, reconcile what programs answered.
 
     Reads ``accepted/usulan_*``, ``accepted/verifikasi_hasil``, ``accepted/program_tanggapan``,
-    ``accepted/dukcapil_penduduk`` and published decisions; writes ``corrections/*``. What was never delivered gives no
-    table.
+    ``accepted/dukcapil_penduduk`` and published decisions; writes ``corrections/*``. What was never delivered gives an
+    empty table, so that a reader finds every published table in every release.
 
     Args:
         job: The run.
@@ -46,6 +47,9 @@ def run(job: Job) -> None:
         found = answers.disagreements(job, _accepted(job, _ANSWERS))
         if found is not None:
             job.write(tables.ANSWER, found)
+    for table in _WRITES:
+        if table.path not in job.outputs:
+            job.write(table, job.lake.empty(table))
 
 
 def _delivered(job: Job, table: str) -> bool:

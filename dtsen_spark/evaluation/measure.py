@@ -86,7 +86,8 @@ def _against_truth(store: Lake, truth: Path, release: str, against: WelfareConfi
         truths = true_expenditure(score, members, membership, persons, families, consumption)
         design = family_design(read(tables.FAMILY_ATTRIBUTE), read(tables.PERSON_ATTRIBUTE))
         figures["oracle"] = against_oracle(figures, oracle(design, truths, against))
-    if store.exists(tables.WELFARE_CHANGE, build=release):
+    # The first release has nothing before it that it could be as stable as.
+    if Registry(store).published_chain()[:1] not in ([], [release]):
         figures["stability"] = stability(score, read(tables.WELFARE_CHANGE))
     return figures
 

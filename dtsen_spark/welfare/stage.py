@@ -74,7 +74,7 @@ def run(job: Job) -> None:
     A quarter uses the registered model (trains one where there is none) and ranks the nation; a month uses model and
     cuts of the last published release. Reads ``master/person_attribute``, ``master/family_attribute``, the survey
     where it trains, ``welfare/score``, ``welfare/cutpoint`` and ``master/family_member`` of the last release; writes
-    ``welfare/score``, ``score_part``, ``cutpoint`` and, after the first release, ``change``.
+    ``welfare/score``, ``score_part``, ``cutpoint`` and ``change``, which is empty in the first release.
 
     Args:
         job: The run.
@@ -92,8 +92,7 @@ def run(job: Job) -> None:
     written = job.write(tables.SCORE, with_kab_rank(placed))
     job.write(tables.SCORE_PART, scored)
     job.write(tables.CUTPOINT, _cut_frame(job, cuts, version))
-    if standing is not None:
-        _write_change(job, placed, persons, standing, cuts)
+    _write_change(job, placed, persons, standing, cuts)
     _account(job, scored, written.rows)
 
 
@@ -181,10 +180,11 @@ def _cut_frame(job: Job, cuts: Mapping[str, tuple[Cut, ...]], version: str | Non
 
 
 def _write_change(
-    job: Job, placed: DataFrame, persons: DataFrame, standing: Frozen, cuts: Mapping[str, tuple[Cut, ...]]
+    job: Job, placed: DataFrame, persons: DataFrame, standing: Frozen | None, cuts: Mapping[str, tuple[Cut, ...]]
 ) -> None:
     before, members = job.published(tables.SCORE), job.published(tables.FAMILY_MEMBER)
-    if before is None:
+    if standing is None or before is None:
+        job.write(tables.WELFARE_CHANGE, job.lake.empty(tables.WELFARE_CHANGE))
         return
     both = change.side_by_side(placed, before.where(F.col(c.RELEASE_ID) == standing.release_id))
     kept = None

@@ -67,3 +67,13 @@ def test_a_ticket_shows_what_it_changed_from_field_to_decision(spark, tmp_path):
         c.DECISIONS: ["pbi_jkn: NONE > SELECTED", "pkh: NOT_ELIGIBLE > SELECTED"],
     }
     assert [{name: row[name] for name in wanted} for row in found] == [wanted]
+
+
+def test_where_nothing_was_delivered_or_published_a_reader_finds_every_table_empty(spark, tmp_path):
+    job = build_job(spark, tmp_path, {}, None, "2026Q1")
+    corrections.run(job)
+    corrections.run_effects(job)
+    listed = [table for table in tables.TABLES if table.layer == tables.EFFECT.layer and table.published]
+    assert {table.name: job.outputs[table.path].rows for table in listed} == dict.fromkeys(
+        ("ticket", "event", "override", "effect", "answer"), 0
+    )
