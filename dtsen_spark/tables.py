@@ -316,6 +316,7 @@ TICKET: Final = TableContract(
     fields=fields(
         c.TICKET_ID,
         c.TICKET_KIND,
+        c.PROGRAM,
         c.CHANNEL,
         c.REGION_CODE,
         c.SUBJECT_RECORD_ID,

@@ -16,9 +16,10 @@ SUBJECT_KK: Final = "_subject_kk"
 REPORTER_NIK: Final = "_reporter_nik"
 VILLAGE: Final = "_village"
 
+WITHDRAWAL: Final = "WITHDRAWAL"
 KINDS: Final = (
     *("INCLUSION", "EXCLUSION", "DATA_ERROR", "FAMILY_CHANGE", "DEATH", "MOVE", "INCOME_SHOCK", "IDENTITY"),
-    "WITHDRAWAL",
+    WITHDRAWAL,
 )
 UNKNOWN_KIND: Final = "UNKNOWN_KIND"
 _DIGITS_16: Final = r"^\d{16}$"
@@ -62,6 +63,8 @@ def tickets(accepted: DataFrame, rules: Rules) -> DataFrame:
     )
     valued = proposed(read, CHANGES)
     known = F.col(c.TICKET_KIND).isin(*KINDS)
+    # A program is no field of a person: only who leaves one names it.
+    stray = F.map_contains_key(F.col(CHANGES), c.PROGRAM) & ~F.col(c.TICKET_KIND).eqNullSafe(WITHDRAWAL)
     return valued.withColumns(
         {
             machine.PORTAL: F.coalesce("_is_portal", F.lit(False)),
@@ -70,7 +73,7 @@ def tickets(accepted: DataFrame, rules: Rules) -> DataFrame:
             machine.FAULTS: F.array_compact(
                 F.array(
                     F.when(~F.coalesce(known, F.lit(False)), F.lit(UNKNOWN_KIND)),
-                    F.when(F.col(CHANGES).isNull() | F.col(UNKNOWN_FIELD), F.lit("UNKNOWN_FIELD")),
+                    F.when(F.col(CHANGES).isNull() | F.col(UNKNOWN_FIELD) | stray, F.lit("UNKNOWN_FIELD")),
                     F.when(F.col(INVALID_VALUE), F.lit("INVALID_VALUE")),
                 )
             ),

@@ -25,7 +25,8 @@ def of_tickets(tickets: DataFrame, rules: Rules) -> DataFrame:
 
     An upheld DEATH says that the subject is dead; MOVE and FAMILY_CHANGE name the card and village that the subject
     belongs to now, where they differ from the registry's; IDENTITY names another record and whether it is the
-    subject's. A subject who is dead, or whom the registry does not know, carries no value.
+    subject's; the program that a WITHDRAWAL leaves is no field. A subject who is dead, or whom the registry does not
+    know, carries no value.
 
     Args:
         tickets: Played tickets with subject, proposed values and evidence.
@@ -43,7 +44,7 @@ def of_tickets(tickets: DataFrame, rules: Rules) -> DataFrame:
         & F.col(c.SUBJECT_RECORD_ID).isNotNull()
         & (~F.col(subjects.SUBJECT_GONE) | (kind == "DEATH"))
     )
-    asked = F.filter(values.PROPOSED, lambda one: ~one[c.INDICATOR].isin(c.LABEL, c.RECORD_ID))
+    asked = F.filter(values.PROPOSED, lambda one: ~one[c.INDICATOR].isin(c.LABEL, c.RECORD_ID, c.PROGRAM))
     items = F.concat(asked, *(_implied(upheld_kind) for upheld_kind in ("DEATH", *_MOVES)))
     fields = F.when(kind == "IDENTITY", _identity()).otherwise(
         F.transform(items, lambda one: _item(one[c.INDICATOR], one[c.VALUE_TEXT], F.lit(None).cast("string")))
@@ -74,29 +75,24 @@ def _pair(name: str, value: Column, holds: Column) -> Column:
     return F.when(holds, F.array(item)).otherwise(F.array()).cast(values.PROPOSED_TYPE)
 
 
-def _asked_for(name: str) -> Column:
-    """Return the value that the ticket asks for in a field, null where it does not."""
-    return F.get(F.filter(values.PROPOSED, lambda one: one[c.INDICATOR] == name), F.lit(0))[c.VALUE_TEXT]
-
-
 def _implied(kind: str) -> Column:
     """Return the values that a kind of ticket says by itself, where its changes do not."""
     is_kind = F.col(c.TICKET_KIND) == kind
     if kind == "DEATH":
-        return _pair(c.PRESENCE, F.lit(_DEAD), is_kind & _asked_for(c.PRESENCE).isNull())
+        return _pair(c.PRESENCE, F.lit(_DEAD), is_kind & values.asked_for(c.PRESENCE).isNull())
     card, village = F.col(intake.SUBJECT_KK), F.col(intake.VILLAGE)
-    new_card = ~card.eqNullSafe(F.col(subjects.REGISTRY_KK)) & card.isNotNull() & _asked_for(c.NO_KK).isNull()
+    new_card = ~card.eqNullSafe(F.col(subjects.REGISTRY_KK)) & card.isNotNull() & values.asked_for(c.NO_KK).isNull()
     implied = _pair(c.NO_KK, card, is_kind & new_card)
     if kind == "MOVE":
         new_village = (
-            (village != F.col(c.REGION_CODE)) & village.rlike(r"^\d{10}$") & _asked_for(c.REGION_CODE).isNull()
+            (village != F.col(c.REGION_CODE)) & village.rlike(r"^\d{10}$") & values.asked_for(c.REGION_CODE).isNull()
         )
         implied = F.concat(implied, _pair(c.REGION_CODE, village, is_kind & F.coalesce(new_village, F.lit(False))))
     return implied
 
 
 def _identity() -> Column:
-    label, record = _asked_for(c.LABEL), _asked_for(c.RECORD_ID)
+    label, record = values.asked_for(c.LABEL), values.asked_for(c.RECORD_ID)
     whole = label.isNotNull() & record.isNotNull() & (record != F.col(c.SUBJECT_RECORD_ID))
     one = _item(F.lit(c.LABEL), label, record)
     none = F.array().cast(f"array<struct<{c.INDICATOR}:string,{c.VALUE_TEXT}:string,{c.RECORD_ID_R}:string>>")

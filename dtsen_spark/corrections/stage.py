@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.contract import TableContract
-from dtsen_spark.corrections import answers, intake, machine, overrides, subjects, terms
+from dtsen_spark.corrections import answers, intake, machine, overrides, subjects, terms, values
 from dtsen_spark.corrections.terms import Rules
 from dtsen_spark.job import Job
 
@@ -120,6 +120,7 @@ def ticket_rows(played: DataFrame, job: Job, rules: Rules) -> DataFrame:
     )
     return settled.withColumns(
         {
+            c.PROGRAM: F.lower(values.asked_for(c.PROGRAM)),
             c.OUTCOME: _of_state(rules, "outcome"),
             c.WAITS_FOR: F.nullif(_of_state(rules, "waits_for"), F.lit("")),
             c.OVERDUE: F.coalesce(F.col(c.DUE) < today, F.lit(False)),

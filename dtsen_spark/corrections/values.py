@@ -25,12 +25,13 @@ PROPOSED_TYPE: Final = f"array<struct<{c.INDICATOR}:string,{c.VALUE_TEXT}:string
 
 PERSON_FIELDS: Final = (c.RELATION, c.MARITAL, c.PRESENCE, *tables.PERSON_INDICATORS)
 FAMILY_FIELDS: Final = tables.FAMILY_INDICATORS
-# Membership and identity have no code list, only a form; the ticket's kind says what they do.
+# Membership, identity and a program that is left have no code list, only a form; the ticket's kind says what they do.
 _PATTERNS: Final = {
     c.NO_KK: r"^\d{16}$",
     c.REGION_CODE: r"^\d{10}$",
     c.LABEL: r"^(MUST|CANNOT)_LINK$",
     c.RECORD_ID: r"^(dukcapil|regsosek|dtks|p3ke):.+$",
+    c.PROGRAM: r"^[A-Za-z][A-Za-z0-9_]*$",
 }
 _FORMS: Final = ("regsosek/keluarga", "regsosek/anggota")
 _ITEM_NAME: Final = re.compile(r"r\d{3}")
@@ -71,6 +72,15 @@ def proposed(df: DataFrame, changes: str) -> DataFrame:
         )
         .select(*df.columns, PROPOSED, UNKNOWN_FIELD, INVALID_VALUE)
     )
+
+
+def asked_for(name: str) -> Column:
+    """Return the value that a ticket asks for in a field, null where it does not.
+
+    Args:
+        name: Our name of the field.
+    """
+    return F.get(F.filter(PROPOSED, lambda one: one[c.INDICATOR] == name), F.lit(0))[c.VALUE_TEXT]
 
 
 @cache

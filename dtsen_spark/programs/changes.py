@@ -24,6 +24,7 @@ from dtsen_spark.programs.decide import (
 from dtsen_spark.programs.facts import kab_of
 from dtsen_spark.programs.reinstate import REINSTATED
 from dtsen_spark.programs.rules import ProgramRules, Rules
+from dtsen_spark.programs.withdraw import WITHDRAWN
 
 ADD: Final = "ADD"
 KEEP: Final = "KEEP"
@@ -107,8 +108,9 @@ def _with_notice(changed: DataFrame, rules: Rules, period_end: date) -> DataFram
     leaves = (F.col(c.CHANGE) == DROP) | (F.col(c.CHANGE_VS_RECIPIENT) == DROP)
     comes = F.col(c.CHANGE) == ADD
     held = F.lit(rules.hold_catastrophic) & leaves & F.col(PROTECTED) & ~_has(DECEASED)
-    # A death is a fact of the registry and no assessment of a person: nobody needs to decide on it.
-    asked = F.lit(rules.human_decision) & ~_has(DECEASED)
+    # A death is a fact of the registry, a withdrawal the person's own wish, and neither an assessment of a person:
+    # nobody needs to decide on it.
+    asked = F.lit(rules.human_decision) & ~_has(DECEASED) & ~_has(WITHDRAWN)
     notice = F.when(held, F.lit(FIELD_CHECK)).when(asked, F.lit(HUMAN_DECISION)).otherwise(F.lit(GRACE))
     notice_on = period_end + timedelta(days=1)
     ends_on = notice_on + timedelta(days=rules.grace_days)
@@ -168,8 +170,9 @@ def _cause(now: Rules, then: Rules | None) -> Column:
     moved = kab_of(F.col(c.REGION_CODE)) != kab_of(F.col(_REGION_BEFORE))
     by_rule = F.lit(False) if then is None else F.col(c.DECILE).between(then.deciles[0], then.deciles[-1])
     left = (
+        F.when(_has(WITHDRAWN), F.lit(WITHDRAWN))
         # Out of the deciles although it stands where it stood, or where the former rule would have taken it.
-        F.when(_has(DECILE_OUTSIDE) & (~decile_moved | by_rule), F.lit(RULE_CHANGED))
+        .when(_has(DECILE_OUTSIDE) & (~decile_moved | by_rule), F.lit(RULE_CHANGED))
         .when(_has(DECILE_OUTSIDE), decile_cause)
         .when((F.col(c.DECISION) == EXCLUDED) & _only_new_exclusions(now, then), F.lit(RULE_CHANGED))
         .when((F.col(c.DECISION) == ELIGIBLE) & moved, F.lit(MOVED))
@@ -195,6 +198,7 @@ def _why_not() -> Column:
         F.when(_has(DECEASED), F.lit(DECEASED))
         .when(_has(MERGED), F.lit(MERGED))
         .when(_has(NOT_FOUND), F.lit(NOT_FOUND))
+        .when(_has(WITHDRAWN), F.lit(WITHDRAWN))
         .when(_has(UNRANKED), F.lit(UNRANKED))
         .when(_has(DECILE_OUTSIDE), F.lit(DECILE_OUTSIDE))
         .when(_has(NO_COMPONENT), F.lit("COMPONENT_GONE"))

@@ -124,6 +124,25 @@ def person_units(people: DataFrame, families: DataFrame, program: ProgramRules) 
     )
 
 
+def barred(units: DataFrame, those: DataFrame, program: ProgramRules, reason: str) -> DataFrame:
+    """Bar some units from a program for a reason that is none of its exclusions.
+
+    Args:
+        units: From ``family_units`` or ``person_units``.
+        those: Ids of a few units, unique.
+        program: Its rules.
+        reason: The reason.
+
+    Returns:
+        The same rows.
+    """
+    marked = F.broadcast(those.withColumn("_marked", F.lit(reason)))
+    # unit : the units that are barred is 1 : 0..1.
+    joined = units.join(marked, program.unit_id, "left")
+    reasons = F.array_sort(F.concat(_BARRED, F.array_compact(F.array("_marked"))))
+    return joined.withColumn(_BARRED, reasons).select(*units.columns)
+
+
 def gone_recipients(people: DataFrame, program: ProgramRules, listed_id: str) -> DataFrame:
     """Return those on the program's own list who are no unit now: dead, or no person of the register.
 

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark import privacy, tables
 from dtsen_spark.job import Job, Period
-from dtsen_spark.programs import changes, decide, facts, reinstate, wages
+from dtsen_spark.programs import changes, decide, facts, reinstate, wages, withdraw
 from dtsen_spark.programs.quota import largest_remainder, scaled_quota
 from dtsen_spark.programs.rules import ProgramRules, load_rules, rules_then
 
@@ -80,7 +80,8 @@ def decide_all(job: Job, programs: Sequence[ProgramRules]) -> Decided:
     attributes = job.read(tables.FAMILY_ATTRIBUTE) if flagged else None
     families = _keep(job, "families", facts.families(job.read(tables.SCORE), people, attributes, programs))
     quotas = {p.program: _quotas(job, p, sizes) for p in programs}
-    frames = {p.program: _decisions(job, p, people, families, quotas[p.program]) for p in programs}
+    wished = _keep(job, "wishes", withdraw.wishes(job.read(tables.TICKET), people)) if job.has(tables.TICKET) else None
+    frames = {p.program: _decisions(job, p, people, families, quotas[p.program], wished) for p in programs}
     return Decided(frames, quotas, sizes, floors, registers.missing)
 
 
@@ -115,12 +116,19 @@ def _quotas(job: Job, program: ProgramRules, sizes: Mapping[str, tuple[int, int]
 
 
 def _decisions(
-    job: Job, program: ProgramRules, people: DataFrame, families: DataFrame, quotas: Mapping[str, int] | None
+    job: Job,
+    program: ProgramRules,
+    people: DataFrame,
+    families: DataFrame,
+    quotas: Mapping[str, int] | None,
+    wished: DataFrame | None,
 ) -> DataFrame:
     if program.unit == "family":
         units = decide.family_units(families, program)
     else:
         units = decide.person_units(people, families, program)
+    if wished is not None:
+        units = decide.barred(units, withdraw.withdrawn(wished, program), program, withdraw.WITHDRAWN)
     decided = decide.decide(units, program, quotas, job.period.text, _last_in_deciles(job, program))
     listed = privacy.with_opaque_id(
         people.where(F.col(facts.recipient(program.program))),

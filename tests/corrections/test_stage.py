@@ -56,15 +56,17 @@ TICKETS = [
     _ticket("back", "DATA_ERROR", {"wall": "MASONRY", "r305": "3"}),
     _ticket("bare", "DATA_ERROR", {"r305": "3"}, evidence="[]"),
     _ticket("card", "DATA_ERROR", {"r308": "10"}, nik=None, subject_no_kk=CARD),
+    _ticket("leaves", "WITHDRAWAL", {"program": "PKH"}, nik=BUDI),
+    _ticket("astray", "DATA_ERROR", {"program": "pkh"}),
     _ticket("nobody", "DATA_ERROR", {"r308": "10"}, nik="3174019999999999"),
 ]
-UPHELD = ("floor-1", "floor-2", "death", "late", "move", "twin", "back", "card", "nobody")
+UPHELD = ("floor-1", "floor-2", "death", "late", "move", "twin", "back", "card", "leaves", "nobody")
 
 
 def _events():
     actors = terms.load().actors
     ways = dict.fromkeys(UPHELD, WAY) | {"back": (*WAY, "WITHDRAW")}
-    ways |= dict.fromkeys(("other", "strange", "wrong", "bare", "floor-3"), WAY[:2]) | {"gone": ("SUBMIT",)}
+    ways |= dict.fromkeys(("other", "strange", "astray", "wrong", "bare", "floor-3"), WAY[:2]) | {"gone": ("SUBMIT",)}
     return [
         {
             "ticket_id": name,
@@ -108,15 +110,22 @@ def test_a_ticket_stands_where_its_events_left_it(tickets):
     assert {states[name] for name in UPHELD if name != "back"} == {"RECEIVED"}
     assert (states["back"], states["bare"], states["floor-3"]) == ("WITHDRAWN", "DRAFT", "ID_CHECKED")
     assert tickets["floor-3"][c.WAITS_FOR] == "MUSDES"
+    assert {name: row[c.PROGRAM] for name, row in tickets.items() if row[c.PROGRAM]} == {
+        "leaves": "pkh",
+        "astray": "pkh",
+    }
     assert tickets["floor-3"][c.OVERDUE]  # 14 working days after 7 January have gone by on 31 March
     assert not tickets["bare"][c.OVERDUE]
 
 
 def test_what_cannot_be_treated_is_given_back_with_its_reason(tickets):
-    found = {name: (tickets[name][c.STATE], tickets[name][c.REASONS]) for name in ("strange", "wrong", "other")}
+    found = {
+        name: (tickets[name][c.STATE], tickets[name][c.REASONS]) for name in ("strange", "astray", "wrong", "other")
+    }
     assert found == {
         # Given back on 6 January and not handed in again within 30 working days.
         "strange": ("EXPIRED", ["UNKNOWN_FIELD"]),
+        "astray": ("EXPIRED", ["UNKNOWN_FIELD"]),
         "wrong": ("EXPIRED", ["INVALID_VALUE"]),
         "other": ("EXPIRED", ["REPORTER_ELSEWHERE"]),
     }
