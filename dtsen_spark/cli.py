@@ -393,23 +393,38 @@ def hand_over(
 def simulate_rules(
     lake: LakeOption,
     period: PeriodOption,
-    rules: Annotated[Path, typer.Option("--rules", help="YAML: by program, the changed fields of its rules.")],
+    rules: Annotated[
+        Path | None, typer.Option("--rules", help="YAML: by program, the changed fields of its rules.")
+    ] = None,
+    deciles: Annotated[
+        Path | None,
+        typer.Option("--welfare", help="YAML: another unit, model, cuts_idr_month, child_weight or elasticity."),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
-    file: Annotated[Path | None, typer.Option("--out", help="File for the figures by kab/kota, FILE.csv.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--out", help="File for programs by kab/kota, FILE.csv; the deciles go to FILE-deciles.csv."),
+    ] = None,
     config: ConfigOption = None,
     setting: SetOption = None,
     master: MasterOption = None,
 ) -> None:
-    """Say what other rules would do: who wins and loses, rupiah, by region; written nowhere but the report."""
+    """Say what other rules or deciles would do: who wins and loses, rupiah, by region; only the report is written."""
+    if rules is None and deciles is None:
+        message = "simulate: say what is different: --rules FILE, --welfare FILE or both"
+        raise UsageError(message)
     settings = _load(config, setting, master)
-    changed = programs.changed_rules(rules, Period.parse(period))
+    changed = programs.changed_rules(rules, Period.parse(period)) if rules else ()
+    scenario = welfare.read_scenario(deciles) if deciles else None
     with lakes.hold(lake):
-        found = simulation.simulate(_open(lake, settings, "simulate"), settings, period, changed)
+        found = simulation.simulate(_open(lake, settings, "simulate"), settings, period, changed, scenario)
     summary.print_simulation(out, found)
     if json_file is not None:
         json_file.write_text(simulation.as_json(found), encoding="utf-8")
     if file is not None:
-        file.write_text(simulation.as_csv(found), encoding="utf-8")
+        for path, lines in ((file, found.effects), (file.with_stem(f"{file.stem}-deciles"), found.shifts)):
+            if lines:
+                path.write_text(simulation.as_csv(lines), encoding="utf-8")
 
 
 @app.command("replay")

@@ -1,7 +1,7 @@
-"""What other rules would do before anybody decides on them: who wins, who loses, rupiah, by region.
+"""What other rules or other deciles would do before anybody decides on them: who wins, who loses, rupiah, by region.
 
-The build of a release is decided again by the changed rules and held against what it says now; nothing is written
-but intermediate files that are deleted again.
+The build of a release is ranked again (another unit, model, cut or equivalence scale) and decided again by the changed
+rules, and held against what it says now; nothing is written but intermediate files that are deleted again.
 """
 
 import csv
@@ -16,14 +16,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark import tables
+from dtsen_spark import tables, welfare
 from dtsen_spark.config import Config
 from dtsen_spark.errors import UsageError
 from dtsen_spark.job import Job, Period
 from dtsen_spark.lake import Lake
 from dtsen_spark.ledger import Ledger
+from dtsen_spark.marts import suppressed
 from dtsen_spark.programs import ProgramRules, decide_all
 from dtsen_spark.release import Registry
+from dtsen_spark.welfare import GROUPINGS, KAB, NATION, PROVINCE, Moved, WelfareScenario
 
 _KAB_DIGITS: Final = 4
 _SELECTED: Final = "SELECTED"
@@ -55,6 +57,25 @@ class Effect:
 
 
 _FIGURES: Final = tuple(field.name for field in fields(Effect))[2:]
+_COUNTS: Final = tuple(field.name for field in fields(Moved))[2:]
+
+
+@dataclass(frozen=True)
+class Shift:
+    """``welfare.Moved`` as it may be shown: counts of few families are None, but for the nation."""
+
+    grouping: str
+    group: str
+    families: int | None
+    persons: int | None
+    winners: int | None
+    losers: int | None
+    persons_won: int | None
+    persons_lost: int | None
+
+
+# Count of families that says whether a count of persons is shown.
+_PERSONS_OF: Final = {"persons": "families", "persons_won": "winners", "persons_lost": "losers"}
 
 
 @dataclass(frozen=True)
@@ -64,26 +85,37 @@ class Simulated:
     Attributes:
         release_id: Release that it stands on.
         effects: By program, all regions first, then each kab/kota.
+        shifts: Families by the decile that they would stand in: the nation, then by decile (of the release), province,
+            kab/kota and family type; none where the deciles stay.
     """
 
     release_id: str
     effects: tuple[Effect, ...]
+    shifts: tuple[Shift, ...] = ()
 
 
-def simulate(store: Lake, config: Config, period: str, changed: Sequence[ProgramRules]) -> Simulated:
-    """Decide a release by changed rules and compare.
+def simulate(
+    store: Lake,
+    config: Config,
+    period: str,
+    changed: Sequence[ProgramRules],
+    scenario: WelfareScenario | None = None,
+) -> Simulated:
+    """Rank and decide a release by changed rules and compare.
 
     Args:
         store: The lake; the caller holds it.
         config: The configuration.
         period: Period of the release, published or not.
         changed: Changed rules of some programs.
+        scenario: What is different in the deciles; None = they stay. The programs are then decided on those.
 
     Returns:
-        Winners, losers and rupiah, by program and region.
+        Winners, losers and rupiah, by program and region; winners and losers of the deciles.
 
     Raises:
-        UsageError: The period has no build, or its build has no decisions on a program.
+        UsageError: The period has no build, its build has no decisions on a program, or the scenario's model is not
+            registered.
     """
     registry = Registry(store)
     release_id = registry.release_of(period)
@@ -103,15 +135,55 @@ def simulate(store: Lake, config: Config, period: str, changed: Sequence[Program
         if not job.has(tables.decision(program.program)):
             message = f"{release_id}: its build has no decisions on {program.program}; run 'dtsen run' first"
             raise UsageError(message)
+    small_cell = config.privacy.small_cell
+    scores: DataFrame | None = None
+    shifts: tuple[Shift, ...] = ()
     try:
-        then = decide_all(job, changed).frames
+        if scenario is not None:
+            ranked = welfare.simulate(store, release_id, scenario, on=job.period.last_day, rules=config.welfare)
+            scores, shifts = ranked.scores, shown(welfare.winners_and_losers(ranked.moves), small_cell)
+        then = decide_all(job, changed, scores).frames if changed else {}
         effects: list[Effect] = []
         for program in changed:
             now = job.read(tables.decision(program.program))
-            effects += _effects(program, now, then[program.program], config.privacy.small_cell)
+            effects += _effects(program, now, then[program.program], small_cell)
     finally:
         store.drop_scratch(release_id)
-    return Simulated(release_id, tuple(effects))
+    return Simulated(release_id, tuple(effects), shifts)
+
+
+def shown(moved: Sequence[Moved], small_cell: int) -> tuple[Shift, ...]:
+    """Leave out counts of few families, and what would let them be had from the sums.
+
+    Args:
+        moved: Counts of every grouping.
+        small_cell: Counts from 1 to below this are small.
+    """
+    of = {(one.grouping, one.group): one for one in moved}
+    # Parts of a grouping add up to the nation, kab/kota to their province.
+    totals = [[key for key in of if key[0] == name] for name in GROUPINGS if name != NATION]
+    totals += [
+        [key, *(inner for inner in of if inner[0] == KAB and inner[1].startswith(key[1]))]
+        for key in of
+        if key[0] == PROVINCE
+    ]
+    hidden = {
+        figure: suppressed(
+            {key: getattr(one, figure) for key, one in of.items() if key[0] != NATION}, totals, small_cell
+        )
+        for figure in _PERSONS_OF.values()
+    }
+    return tuple(
+        Shift(
+            one.grouping,
+            one.group,
+            **{
+                figure: None if key in hidden[_PERSONS_OF.get(figure, figure)] else getattr(one, figure)
+                for figure in _COUNTS
+            },
+        )
+        for key, one in of.items()
+    )
 
 
 def _effects(program: ProgramRules, now: DataFrame, then: DataFrame, small_cell: int) -> list[Effect]:
@@ -164,10 +236,12 @@ def as_json(found: Simulated) -> str:
     return json.dumps(asdict(found), indent=2, sort_keys=True) + "\n"
 
 
-def as_csv(found: Simulated) -> str:
-    """Return a simulation as CSV, one line for each program and region; regions are codes, never text of a person."""
+def as_csv(lines: Sequence[Effect] | Sequence[Shift]) -> str:
+    """Return effects or shifts as CSV, one line each; regions are codes, never text of a person."""
+    if not lines:
+        return ""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Effect)], lineterminator="\n")
+    writer = csv.DictWriter(text, [field.name for field in fields(lines[0])], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(one) for one in found.effects)
+    writer.writerows(asdict(one) for one in lines)
     return text.getvalue()

@@ -22,6 +22,7 @@ from dtsen_spark.release import Cared
 from dtsen_spark.replay import Replayed
 from dtsen_spark.simulation import Simulated
 from dtsen_spark.synthetic import Summary
+from dtsen_spark.welfare import KAB
 
 _DEBUG_VARIABLE: Final = "DTSEN_DEBUG"
 _NATION: Final = 0
@@ -155,13 +156,21 @@ def print_diff(out: Console, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def print_simulation(out: Console, found: Simulated) -> None:
-    """Print what other rules would do, the nation of each program first, then its kab/kota."""
+    """Print what other rules would do, the nation of each program first, then its kab/kota; deciles without these."""
     headers = ("program", "region", "units now", "units then", "win", "lose", "Rp a year now", "Rp a year then")
     table = _table(f"{found.release_id} by other rules", *headers)
     for one in found.effects:
         numbers = (one.units_now, one.units_then, one.win, one.lose, one.idr_year_now, one.idr_year_then)
         table.add_row(one.program, one.region_code or "all", *map(_count, numbers))
-    out.print(table)
+    if found.effects:
+        out.print(table)
+    counts = ("families", "persons", "winners", "losers", "persons_won", "persons_lost")
+    table = _table(f"{found.release_id} by other deciles (winners: poorer ones)", "grouping", "group", *counts)
+    for shift in found.shifts:
+        if shift.grouping != KAB:
+            table.add_row(shift.grouping, shift.group or "all", *(_count(getattr(shift, name)) for name in counts))
+    if found.shifts:
+        out.print(table)
 
 
 def print_replay(out: Console, replayed: Replayed) -> None:

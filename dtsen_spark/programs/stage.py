@@ -62,23 +62,25 @@ class Decided:
     missing_registers: tuple[str, ...]
 
 
-def decide_all(job: Job, programs: Sequence[ProgramRules]) -> Decided:
+def decide_all(job: Job, programs: Sequence[ProgramRules], scores: DataFrame | None = None) -> Decided:
     """Decide programs over the build's scores, persons and registers.
 
     Args:
         job: The run; intermediate files go to its scratch folder.
         programs: Rules to decide by.
+        scores: Rows of ``welfare/score`` to decide on (a simulation's); None = the build's.
 
     Returns:
         The decisions, to be written or compared.
     """
-    sizes = _sizes(job.read(tables.SCORE))
+    scored = job.read(tables.SCORE) if scores is None else scores
+    sizes = _sizes(scored)
     floors = wages.at(wages.read(), job.period.last_day, sizes)
     registers = facts.registers(job, programs)
     people = _keep(job, "people", facts.persons(job.read(tables.PERSON_ATTRIBUTE), registers.facts, programs, floors))
     flagged = facts.flag_columns(programs) and job.has(tables.FAMILY_ATTRIBUTE)
     attributes = job.read(tables.FAMILY_ATTRIBUTE) if flagged else None
-    families = _keep(job, "families", facts.families(job.read(tables.SCORE), people, attributes, programs))
+    families = _keep(job, "families", facts.families(scored, people, attributes, programs))
     quotas = {p.program: _quotas(job, p, sizes) for p in programs}
     wished = _keep(job, "wishes", withdraw.wishes(job.read(tables.TICKET), people)) if job.has(tables.TICKET) else None
     frames = {p.program: _decisions(job, p, people, families, quotas[p.program], wished) for p in programs}

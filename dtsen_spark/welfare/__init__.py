@@ -7,14 +7,30 @@ from dtsen_spark.welfare.explanation import Change, FamilyExplanation, Part, Ste
 from dtsen_spark.welfare.frozen import family_design, reclass
 from dtsen_spark.welfare.oracle import against_oracle, oracle
 from dtsen_spark.welfare.registry import smearing
-from dtsen_spark.welfare.simulation import Simulation, WelfareScenario, simulate, winners_and_losers
+from dtsen_spark.welfare.simulation import (
+    GROUPINGS,
+    KAB,
+    NATION,
+    PROVINCE,
+    Moved,
+    Simulation,
+    WelfareScenario,
+    read_scenario,
+    simulate,
+    winners_and_losers,
+)
 from dtsen_spark.welfare.stage import STAGE, run, train
 
 __all__ = [
     "CUT",
+    "GROUPINGS",
+    "KAB",
+    "NATION",
+    "PROVINCE",
     "STAGE",
     "Change",
     "FamilyExplanation",
+    "Moved",
     "Part",
     "Simulation",
     "Step",
@@ -25,6 +41,7 @@ __all__ = [
     "family_design",
     "family_groups",
     "oracle",
+    "read_scenario",
     "reclass",
     "run",
     "simulate",

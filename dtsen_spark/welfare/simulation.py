@@ -5,11 +5,11 @@ would stand in a richer one.
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, Literal
+from pathlib import Path
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pyspark.sql import Column, DataFrame
@@ -17,16 +17,23 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
-from dtsen_spark.config import WelfareConfig
-from dtsen_spark.errors import UsageError
+from dtsen_spark.config import WelfareConfig, read_yaml, validated
+from dtsen_spark.errors import ConfigError, UsageError
 from dtsen_spark.lake import Lake
 from dtsen_spark.welfare import registry, scoring
 from dtsen_spark.welfare.deciles import TENTHS, Cut, cut_points, decile
 from dtsen_spark.welfare.features import UNIT
 from dtsen_spark.welfare.frozen import FAMILY, PERSON, family_design
 
-FAMILY_TYPE: Final = "family_type"
+# What winners and losers are told by; a decile is that of before.
+NATION: Final = "nation"
+DECILE: Final = "decile"
 PROVINCE: Final = "province"
+KAB: Final = "kab"
+FAMILY_TYPE: Final = "family_type"
+GROUPINGS: Final = (NATION, DECILE, PROVINCE, KAB, FAMILY_TYPE)
+_PROVINCE_DIGITS: Final = 2
+_KAB_DIGITS: Final = 4
 _CHILD_BELOW: Final = 15
 _OLD_FROM: Final = 65
 _MICRO: Final = 1_000_000
@@ -67,7 +74,7 @@ class Simulation:
 
     Attributes:
         scores: The release's ``welfare/score`` with the ``score`` and ``decile`` of the scenario, for program rules.
-        moves: One row for each ranked family: ``family_id``, ``members``, ``province``, ``family_type``,
+        moves: One row for each ranked family: ``family_id``, ``members``, ``kab_code``, ``family_type``,
             ``decile_before``, ``decile``.
         cuts: Scores of the scenario's nine cuts.
     """
@@ -75,6 +82,47 @@ class Simulation:
     scores: DataFrame
     moves: DataFrame
     cuts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Who of a group of families would stand elsewhere.
+
+    Attributes:
+        grouping: One of ``GROUPINGS``.
+        group: A decile (of before), a region code, a family type; empty for the nation.
+        families: Families.
+        persons: Their members.
+        winners: Families that would stand in a poorer decile.
+        losers: Families that would stand in a richer one.
+        persons_won: Members of the winners.
+        persons_lost: Members of the losers.
+    """
+
+    grouping: str
+    group: str
+    families: int
+    persons: int
+    winners: int
+    losers: int
+    persons_won: int
+    persons_lost: int
+
+
+def read_scenario(path: Path) -> WelfareScenario:
+    """Read a scenario.
+
+    Args:
+        path: YAML file such as ``{unit: family, elasticity: 0.7}``.
+
+    Raises:
+        ConfigError: The file cannot be read, says nothing, or what it says is no scenario.
+    """
+    content = read_yaml(path)
+    if not content:
+        message = f"--welfare {path}: says nothing that is different, such as 'unit: family' or 'elasticity: 0.7'"
+        raise ConfigError(message)
+    return validated(path, WelfareScenario, content, "welfare scenario")
 
 
 def simulate(lake: Lake, release_id: str, scenario: WelfareScenario, *, on: date, rules: WelfareConfig) -> Simulation:
@@ -88,12 +136,13 @@ def simulate(lake: Lake, release_id: str, scenario: WelfareScenario, *, on: date
         rules: The configuration of the release.
 
     Returns:
-        Lazy frames; nothing is written.
+        Frames over intermediate files in the release's scratch folder, which the caller drops; nothing else is written.
 
     Raises:
         UsageError: The release has no build, or the scenario's model is not registered.
     """
-    for table in (tables.SCORE, tables.PERSON_ATTRIBUTE, tables.FAMILY_ATTRIBUTE):
+    of_model = () if scenario.model is None else (tables.FAMILY_ATTRIBUTE,)
+    for table in (tables.SCORE, tables.PERSON_ATTRIBUTE, *of_model):
         if not lake.exists(table, build=release_id):
             message = f"{release_id}: no {table.path} in its build; run the stages up to welfare first"
             raise UsageError(message)
@@ -103,27 +152,31 @@ def simulate(lake: Lake, release_id: str, scenario: WelfareScenario, *, on: date
     if scenario.model is None:
         scored = before.select(c.FAMILY_ID, c.SCORE)
         version = before.where(F.col(c.MODEL_VERSION).isNotNull()).select(c.MODEL_VERSION).first()
-        smearing = registry.load(lake, version[0]).smearing if version else smearing
+        smearing = registry.smearing(lake, version[0]) if version else smearing
     else:
-        model = registry.load(lake, registry.registered(lake, scenario.model) or "")
+        model = registry.load(lake, registry.require(lake, scenario.model))
         design = family_design(lake.read(tables.FAMILY_ATTRIBUTE, build=release_id), persons)
         rescored = scoring.score(design, model, on=on, rules=rules)
         scored = rescored.select(F.col(UNIT).alias(c.FAMILY_ID), c.SCORE)
         smearing = model.smearing
     # family : its members' figures is 1 : 0..1; family : its score is 1 : 1.
-    families = (
+    made = (
         before.withColumnsRenamed({c.SCORE: "_score_before", c.DECILE: c.DECILE_BEFORE})
         .join(scored, c.FAMILY_ID)
         .join(composition(persons), c.FAMILY_ID, "left")
         .withColumn(c.SCORE, F.col(c.SCORE) + _per_equivalent(scenario))
     )
+    # Read three times, twice of it in two columns: once to files instead of scoring the nation again.
+    path = str(lake.scratch(release_id) / "simulate")
+    made.write.mode("overwrite").parquet(path)
+    families = lake.spark.read.schema(made.schema).parquet(path)
     cuts = _cuts(families, scenario, smearing, rules)
     after = families.withColumn(c.DECILE, decile(F.col(c.SCORE), cuts))
     ranked = after.where(F.col(c.DECILE).isNotNull() & F.col(c.DECILE_BEFORE).isNotNull())
     moves = ranked.select(
         c.FAMILY_ID,
         c.MEMBERS,
-        F.substring(c.REGION_CODE, 1, 2).alias(PROVINCE),
+        F.substring(c.REGION_CODE, 1, _KAB_DIGITS).alias(c.KAB_CODE),
         F.coalesce(FAMILY_TYPE, F.lit("UNKNOWN")).alias(FAMILY_TYPE),
         c.DECILE_BEFORE,
         c.DECILE,
@@ -157,44 +210,47 @@ def composition(persons: DataFrame) -> DataFrame:
     return counted.select(c.FAMILY_ID, adults, children, kind.alias(FAMILY_TYPE))
 
 
-def winners_and_losers(moves: DataFrame) -> dict[str, Any]:
-    """Count who would stand elsewhere, from one pass.
+def winners_and_losers(moves: DataFrame) -> tuple[Moved, ...]:
+    """Count who would stand elsewhere, from one pass over the families.
 
     Args:
         moves: As in ``Simulation``.
 
     Returns:
-        ``nation``, ``by_decile`` (of before), ``by_province``, ``by_family_type``: each with ``families``, ``persons``,
-        ``winners`` and ``losers`` (families), ``persons_won`` and ``persons_lost``. Counts, not yet suppressed.
+        The groups of every grouping, in the order of ``GROUPINGS``. Counts, not yet suppressed.
     """
     change = F.signum(F.col(c.DECILE) - F.col(c.DECILE_BEFORE)).cast("int")
-    rows = (
-        moves.groupBy(c.DECILE_BEFORE, PROVINCE, FAMILY_TYPE, change.alias("change"))
-        .agg(F.count(F.lit(1)).alias("families"), F.sum(c.MEMBERS).alias("persons"))
-        .collect()  # deciles × provinces × types × 3: a few thousand rows
+    cells = moves.groupBy(c.DECILE_BEFORE, c.KAB_CODE, FAMILY_TYPE, change.alias("change")).agg(
+        F.count(F.lit(1)).alias("families"), F.sum(c.MEMBERS).alias("persons")
     )
-    found: dict[str, Any] = {"nation": _tally(rows)}
-    for name, column in (("by_decile", c.DECILE_BEFORE), ("by_province", PROVINCE), ("by_family_type", FAMILY_TYPE)):
-        groups: dict[str, list[Any]] = defaultdict(list)
-        for row in rows:
-            groups[str(row[column])].append(row)
-        found[name] = {key: _tally(groups[key]) for key in sorted(groups)}
-    return found
-
-
-def _tally(rows: Sequence[Any]) -> dict[str, int]:
-    def count(of: str, changes: tuple[int, ...]) -> int:
-        return sum(int(row[of]) for row in rows if row["change"] in changes)
-
-    every = (-1, 0, 1)
-    return {
-        "families": count("families", every),
-        "persons": count("persons", every),
-        "winners": count("families", (-1,)),
-        "losers": count("families", (1,)),
-        "persons_won": count("persons", (-1,)),
-        "persons_lost": count("persons", (1,)),
+    groups = {
+        NATION: F.lit(""),
+        DECILE: F.lpad(F.col(c.DECILE_BEFORE).cast("string"), 2, "0"),  # sorts as the deciles do
+        PROVINCE: F.substring(c.KAB_CODE, 1, _PROVINCE_DIGITS),
+        KAB: F.col(c.KAB_CODE),
+        FAMILY_TYPE: F.col(FAMILY_TYPE),
     }
+    each = F.array(*(F.struct(F.lit(name).alias("grouping"), group.alias("group")) for name, group in groups.items()))
+    figures = {
+        "families": F.sum("families"),
+        "persons": F.sum("persons"),
+        "winners": _sum_where("families", -1),
+        "losers": _sum_where("families", 1),
+        "persons_won": _sum_where("persons", -1),
+        "persons_lost": _sum_where("persons", 1),
+    }
+    rows = (
+        cells.select("families", "persons", "change", F.explode(each).alias("of"))
+        .groupBy("of.grouping", "of.group")
+        .agg(*(figure.alias(name) for name, figure in figures.items()))
+        .collect()  # a row for each kab/kota, and some fifty more
+    )
+    found = [Moved(row["grouping"], row["group"], *(int(row[name] or 0) for name in figures)) for row in rows]
+    return tuple(sorted(found, key=lambda one: (GROUPINGS.index(one.grouping), one.group)))
+
+
+def _sum_where(figure: str, change: int) -> Column:
+    return F.sum(F.when(F.col("change") == change, F.col(figure)))
 
 
 def _per_equivalent(scenario: WelfareScenario) -> Column:

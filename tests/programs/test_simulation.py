@@ -13,6 +13,7 @@ from dtsen_spark.job import Job, Period
 from dtsen_spark.programs import changed_rules
 from dtsen_spark.release import Registry
 from dtsen_spark.simulation import as_csv, as_json, simulate
+from dtsen_spark.welfare import WelfareScenario
 from tests.programs.conftest import family, person
 
 Q1 = Period.parse("2026Q1")
@@ -44,8 +45,13 @@ def test_winners_losers_and_rupiah_by_region(make_job: Callable[..., Job], tmp_p
     assert [(one.region_code, one.units_now, one.lose) for one in regions] == [("3201", 24, 12), ("3302", None, 0)]
     assert regions[1].idr_year_now is None, "rupiah of a few tell who they are"
     assert json.loads(as_json(found))["effects"][0]["win"] == 0
-    assert as_csv(found).splitlines()[0].startswith("program,region_code,units_now")
+    assert as_csv(found.effects).splitlines()[0].startswith("program,region_code,units_now")
     assert {path for path in job.lake.root.rglob("*") if path.is_file()} == before
+
+    # A tenth of the families each instead: the six of the lowest scores (ties share a decile) are in deciles 1 and 2.
+    by_family = simulate(job.lake, job.config, "2026Q1", changed_rules(rules, Q1), WelfareScenario(unit="family"))
+    assert (by_family.effects[0].units_then, by_family.effects[0].lose) == (6, 21)
+    assert by_family.shifts[0].families == 27
 
     rules.write_text("pkh: {deciles: [1]}", encoding="utf-8")
     with pytest.raises(UsageError, match="no decisions on pkh"):
