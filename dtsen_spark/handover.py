@@ -1,7 +1,8 @@
 """The files for the ministry that runs a program: only what its contract allows, by region, with what proves them.
 
-A folder holds one file for each kab/kota, ``data-dictionary.csv``, and ``manifest.json``, which is written last: no
-manifest, no delivery. Spark writes the files; the driver names and hashes them.
+A folder holds one file for each kab/kota, ``data-dictionary.csv`` (and, for DCI, the JSON Schema of its lines), and
+``manifest.json``, which is written last: no manifest, no delivery. Spark writes the files; the driver names and hashes
+them.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import privacy, tables
+from dtsen_spark.config import conf_dir
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import UsageError
 from dtsen_spark.job import Period
@@ -27,6 +29,7 @@ from dtsen_spark.release import Registry, csv_safe, csv_writer, decisions_of, wi
 FORMS: Final = {"csv": "csv", "parquet": "parquet", "dci": "jsonl"}
 MANIFEST: Final = "manifest.json"
 DICTIONARY: Final = "data-dictionary.csv"
+DCI_SCHEMA: Final = "dci-social.schema.json"
 
 _REGION: Final = "region"
 _KAB_DIGITS: Final = 4
@@ -34,6 +37,7 @@ _NO_REGION: Final = "0000"
 _OF_FAMILY: Final = (c.NO_KK, c.MEMBERS)
 _OF_PERSON: Final = (c.NIK, c.NAME, c.SEX, c.BIRTH_DATE)
 _DCI_REGISTRY: Final = "ns:org:RegistryType:Social"
+_UIN: Final = "UIN"
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ def hand_over(lake: Lake, program: str, out: Path, *, form: str = "csv", period:
     counts = _counts(decided)
     files = _name_files(part, FORMS[form], counts)
     _write_dictionary(part / DICTIONARY, rules)
+    if form == "dci":
+        shutil.copyfile(conf_dir() / "handover" / DCI_SCHEMA, part / DCI_SCHEMA)
     manifest = _manifest(registry, rules, release_id, form, files, counts)
     (part / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
@@ -142,20 +148,21 @@ def _write(rows: DataFrame, rules: ProgramRules, folder: Path, form: str) -> Non
 
 
 def _dci(rules: ProgramRules, columns: tuple[str, ...]) -> list[Column]:
-    """Build a DCI record of the social registry: a Group with its head, or a person."""
+    """Build a DCI record of the social registry, a Group with its head or a Person, as its JSON Schema says."""
     is_family = rules.unit == "family"
     own = (
-        {c.FAMILY_ID: "DTSEN_FAMILY_ID", c.NO_KK: "KK"} if is_family else {c.PERSON_ID: "DTSEN_PERSON_ID", c.NIK: "NIK"}
+        {c.FAMILY_ID: "DTSEN_FAMILY_ID", c.NO_KK: "KK"} if is_family else {c.PERSON_ID: "DTSEN_PERSON_ID", c.NIK: _UIN}
     )
     person: list[Column] = []
     if c.NAME in columns:
-        person.append(F.struct(F.col(c.NAME).alias("given_name")).alias("name"))
+        # Who left may be no person of the register any more: a record without a name has no empty one.
+        person.append(F.when(F.col(c.NAME).isNotNull(), F.struct(F.col(c.NAME).alias("given_name"))).alias("name"))
     if c.SEX in columns:
         person.append(
             F.when(F.col(c.SEX) == "L", F.lit("male")).when(F.col(c.SEX) == "P", F.lit("female")).alias("sex")
         )
     if c.BIRTH_DATE in columns:
-        person.append(F.col(c.BIRTH_DATE).cast("string").alias("birth_date"))
+        person.append(F.date_format(c.BIRTH_DATE, "yyyy-MM-dd'T'00:00:00'Z'").alias("birth_date"))
     place = F.array(F.struct(F.col(c.REGION_CODE).alias("region_code"), F.lit("ID").alias("country_code")))
     structural = {*own, *_OF_PERSON, *_OF_FAMILY, c.REGION_CODE}
     attributes = [name for name in columns if name not in structural]
@@ -166,9 +173,11 @@ def _dci(rules: ProgramRules, columns: tuple[str, ...]) -> list[Column]:
     record.append(_identifiers(own, columns).alias("group_identifier" if is_family else "identifier"))
     if is_family:
         record.append(F.lit("family").alias("group_type"))
-        head = [_identifiers({c.NIK: "NIK"}, columns).alias("member_identifier")]
+        head = [_identifiers({c.NIK: _UIN}, columns).alias("member_identifier")]
         head += [F.struct(*person).alias("demographic_info")] if person else []
-        record.append(F.struct(*head).alias("group_head_info"))
+        if person or c.NIK in columns:
+            known = F.col(c.HEAD_PERSON_ID).isNotNull()
+            record.append(F.when(known, F.struct(*head)).alias("group_head_info"))
         record += [F.col(c.MEMBERS).alias("group_size")] if c.MEMBERS in columns else []
     else:
         record += person
@@ -263,7 +272,7 @@ def _manifest(
         "release_id": release_id,
         **(rules.handover.model_dump(exclude={"columns"}) if rules.handover else {}),
         "format": form,
-        **({"reg_type": _DCI_REGISTRY} if form == "dci" else {}),
+        **({"reg_type": _DCI_REGISTRY, "json_schema": DCI_SCHEMA} if form == "dci" else {}),
         "source": {"table": table.path, "version": source.version, "content_hash": source.content_hash},
         c.ROWS: 0,
         **totals,

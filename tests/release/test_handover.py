@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from pyspark.sql import functions as F
 
@@ -110,14 +111,79 @@ def test_a_ministry_gets_what_its_contract_allows_and_can_check_it(two_releases:
 
     typed = hand_over(lake, "pkh", tmp_path, form="parquet").folder
     assert lake.spark.read.parquet(str(typed / "1101.parquet")).count() == 1
-    dci = hand_over(lake, "pkh", tmp_path, form="dci").folder
-    record = json.loads((dci / "1101.jsonl").read_text(encoding="utf-8"))
+
+
+def _records(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Records of a hand-over by region, each of them valid under the schema that was handed over with them."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    schema = json.loads((folder / manifest["json_schema"]).read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    checked = jsonschema.Draft202012Validator(schema)
+    found = {}
+    for one in manifest["files"]:
+        lines = (folder / one["name"]).read_text(encoding="utf-8").splitlines()
+        found[one["region_code"]] = [json.loads(line) for line in lines]
+        for record in found[one["region_code"]]:
+            checked.validate(record)
+    return found
+
+
+def test_records_in_the_names_of_dci_are_valid_under_their_schema(two_releases: Registry, tmp_path: Path) -> None:
+    records = _records(hand_over(two_releases.lake, "pkh", tmp_path, form="dci").folder)
+    assert {region: len(found) for region, found in records.items()} == {"0000": 1, "1101": 1, "3201": 3}
+    assert "group_head_info" not in records["0000"][0], "who is gone has no head, not one without a name"
+    record = records["1101"][0]
     assert record["group_identifier"] == [
         {"identifier_type": "DTSEN_FAMILY_ID", "identifier_value": "comes"},
         {"identifier_type": "KK", "identifier_value": "KKcomes"},
     ]
-    assert record["group_head_info"]["demographic_info"]["name"] == {"given_name": "SITI, AMINAH"}
+    assert record["group_head_info"] == {
+        "member_identifier": [{"identifier_type": "UIN", "identifier_value": "0comes"}],
+        "demographic_info": {"name": {"given_name": "SITI, AMINAH"}},
+    }
     assert {"key": "decision", "value": "SELECTED"} in record["additional_attributes"]
+
+
+def test_a_person_in_the_names_of_dci(lake: Lake, tmp_path: Path) -> None:
+    registry, of_release = Registry(lake), {c.PERIOD: "2026Q1", c.RELEASE_ID: "2026Q1.1"}
+    pbi = tables.decision("pbi_jkn")
+    known = {c.NIK: "0in", c.NAME: "SLAMET", c.SEX: "L", c.BIRTH_DATE: date(1961, 7, 1), c.ALIVE: True, c.SOURCES: []}
+    rows = {
+        pbi: [
+            {**_decided("F", "SELECTED", "ADD"), c.PERSON_ID: "in", **of_release},
+            {**_decided("F", "NOT_ELIGIBLE", "DROP", **{c.REGION_CODE: None}), c.PERSON_ID: "gone", **of_release},
+        ],
+        tables.PERSON: [{c.PERSON_ID: "in", **known, **of_release}],
+    }
+    registry.open("2026Q1", revise=False)
+    built = {
+        table.path: lake.write(table, frame(lake.spark, table, some), build="2026Q1.1") for table, some in rows.items()
+    }
+    registry.conclude("2026Q1.1", "run", passed=True, failed=[])
+    registry.publish("2026Q1.1", built, run_id="run", signoff_roles=())
+
+    records = _records(hand_over(lake, "pbi_jkn", tmp_path, form="dci").folder)
+    found = {region: {**some[0], "additional_attributes": None} for region, some in records.items()}
+    assert found == {
+        "3201": {
+            "@type": "Person",
+            "identifier": [
+                {"identifier_type": "DTSEN_PERSON_ID", "identifier_value": "in"},
+                {"identifier_type": "UIN", "identifier_value": "0in"},
+            ],
+            "name": {"given_name": "SLAMET"},
+            "sex": "male",
+            "birth_date": "1961-07-01T00:00:00Z",
+            "address": [{"region_code": "3201012001", "country_code": "ID"}],
+            "additional_attributes": None,
+        },
+        "0000": {
+            "@type": "Person",
+            "identifier": [{"identifier_type": "DTSEN_PERSON_ID", "identifier_value": "gone"}],
+            "address": [{"country_code": "ID"}],
+            "additional_attributes": None,
+        },
+    }
 
 
 @pytest.mark.slow
