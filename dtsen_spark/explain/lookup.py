@@ -50,6 +50,8 @@ class _Release:
         registry = Registry(store)
         self.release_id = registry.require_current("explain")
         self.versions = registry.published_versions()
+        # An earlier release is what a family's move is told against.
+        self.compared = registry.published_chain()[0] != self.release_id
 
     def rows(self, table: TableContract, name: str, values: Iterable[str]) -> list[Row]:
         """Rows of a table whose column ``name`` is one of a few values; none where the table is not kept."""
@@ -59,10 +61,6 @@ class _Release:
             return []
         found = df.join(privacy.looked_up(self.store.spark, name, wanted), name, "left_semi")
         return [row.asDict(recursive=True) for row in found.collect()]  # a person's or a family's rows
-
-    def has(self, table: TableContract) -> bool:
-        """Say whether the release has a table."""
-        return table.path in self.versions or self.store.exists(table, build=self.release_id)
 
     def _frame(self, table: TableContract) -> DataFrame | None:
         version = self.versions.get(table.path)
@@ -137,7 +135,7 @@ def _gathered(release: _Release, person: Row | None, family_id: str | None) -> R
         "housing": _with_sources(_first(release.rows(tables.FAMILY_ATTRIBUTE, c.FAMILY_ID, family_ids))),
         "score": score,
         "explanation": explanation,
-        "compared": release.has(tables.WELFARE_CHANGE),
+        "compared": release.compared,
         "programs": _programs(release, person_ids, family_ids),
     }
 

@@ -174,6 +174,7 @@ def test_a_look_reads_the_release_that_the_registry_names(
         tables.CUTPOINT: cuts,
         tables.WELFARE_CHANGE: [{**CHANGE, **of_release}],
     }
+    Registry(lake).adopt("2025Q4.1", {tables.FAMILY.path: lake.write(tables.FAMILY, frame(spark, tables.FAMILY, []))})
     Registry(lake).adopt(
         "2026Q1.1", {table.path: lake.write(table, frame(spark, table, given)) for table, given in rows.items()}
     )
