@@ -29,11 +29,10 @@ _PROPERTIES = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.facto
 os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -XX:+UseSerialGC")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep together what shares an expensive fixture, where two processes share the tests."""
-    for item in items:
-        shares = SMALL_LAKE if SMALL_LAKE in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(shares))
+    shares = SMALL_LAKE if SMALL_LAKE in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
+    item.add_marker(pytest.mark.xdist_group(shares))
 
 
 @dataclass(frozen=True)
