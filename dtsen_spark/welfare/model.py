@@ -155,18 +155,35 @@ class StrataSums:
         keys: ``<kab>:U`` or ``<kab>:R``, sorted.
         households: Number of households.
         weight: Sum of weights.
+        squares: Sum of squared weights.
         first: Sum of weight × variable, one row for each stratum: features, then log expenditure.
     """
 
     keys: tuple[str, ...]
     households: Vector
     weight: Vector
+    squares: Vector
     first: Matrix
+
+    @property
+    def effective(self) -> Vector:
+        """Households of equal weight that would tell a mean as exactly (Kish 1965): unequal weights tell less."""
+        return np.where(self.squares > 0, self.weight**2 / np.where(self.squares > 0, self.squares, 1.0), 0.0)
+
+    @property
+    def effective_households(self) -> float:
+        """The same of the whole survey."""
+        squares = float(np.sum(self.squares))
+        return float(np.sum(self.weight)) ** 2 / squares if squares else 0.0
 
     def minus(self, other: "StrataSums") -> "StrataSums":
         """Return the sums without a part of the households; both have the same keys."""
         return StrataSums(
-            self.keys, self.households - other.households, self.weight - other.weight, self.first - other.first
+            self.keys,
+            self.households - other.households,
+            self.weight - other.weight,
+            self.squares - other.squares,
+            self.first - other.first,
         )
 
 
@@ -256,19 +273,24 @@ class PmtModel:
 
     @property
     def signals(self) -> dict[str, float]:
-        """Variance that each feature brings to scores, log points squared: (slope × spread)²."""
-        slopes = self.whole.slopes
-        return {name: (slopes[name] * self.spreads.get(name, 0.0)) ** 2 for name in slopes if name in self.means}
+        """Variance that each feature brings to scores, log points squared: slope² × spread².
+
+        The square of an estimated slope holds the slope's own error as well, which is no signal: in a small survey it
+        would be most of it.
+        """
+        slopes, errors = self.whole.slopes, self.whole.errors
+        return {
+            name: max(slopes[name] ** 2 - errors.get(name, 0.0) ** 2, 0.0) * self.spreads.get(name, 0.0) ** 2
+            for name in slopes
+            if name in self.means
+        }
 
     @property
     def coefficient_variance(self) -> float:
-        """Variance of a score by the slopes' own errors, log points squared.
-
-        The mean over the survey of x'Vx, which is residual variance × slopes / households whatever the features:
-        one figure instead of a quadratic form for each family. Families with rare features have more.
-        """
-        households = int(self.card.get("households", 0))
-        return self.residual_sd**2 * len(self.whole.slopes) / households if households else 0.0
+        """Variance of a score by the slopes' own errors, log points squared (``slopes_variance``)."""
+        # A card that was made before weights were judged has the plain count only.
+        households = float(self.card.get("effective_households", self.card.get("households", 0)))
+        return self.residual_sd**2 * slopes_variance(len(self.whole.slopes), households)
 
     @property
     def place_variance(self) -> float:
@@ -290,6 +312,19 @@ class PmtModel:
             "smearing": self.smearing,
         }
         return "pmt-" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def slopes_variance(slopes: int, households: float) -> float:
+    """Return the mean over families of the variance of x'b, in units of the residual variance.
+
+    The mean of x'Vx over families that were not surveyed: slopes / (households - slopes - 1) for normal features, one
+    figure instead of a quadratic form for each family. Families with rare features have more.
+
+    Args:
+        slopes: Number of slopes.
+        households: Effective number of households; 0 = no survey, no error of its own.
+    """
+    return slopes / max(households - slopes - 1, 1.0) if households else 0.0
 
 
 def fit(
@@ -354,20 +389,36 @@ def residual_sd(
     residual = residual - (strata.first[:, :-1] - np.outer(strata.weight, centre)) @ slopes
     own = np.array([found[key] for key in strata.keys]) - line
     around_levels = around_line - float(np.sum(2 * own * residual - own**2 * strata.weight))
-    degrees = max(moments.households - int(np.count_nonzero(slopes)) - 1, 1)
-    return float(np.sqrt(max(around_levels, 0.0) / moments.weight * moments.households / degrees))
+    households = strata.effective_households
+    degrees = max(households - int(np.count_nonzero(slopes)) - 1, 1.0)
+    return float(np.sqrt(max(around_levels, 0.0) / moments.weight * households / degrees))
 
 
 def level_errors(strata: StrataSums, spread: float, shrinkage: int) -> dict[str, float]:
-    """Return the standard error of every level: that of a mean of n households shrunk with k, spread / √(n + k).
+    """Return the standard error of every level.
+
+    A level is its own mean, trusted n / (n + k), and its parent's level: the error of that mean, of effective
+    households, then how far places stand from their parent (variance of the residual / k, which is what the shrinkage
+    stands for), then the parent's own error.
 
     Args:
         strata: Sums by stratum.
         spread: Standard deviation around the model.
         shrinkage: Households at which a stratum weighs as much as its parent.
     """
-    counted: dict[str, float] = {NATION: float(np.sum(strata.households))}
-    for key, households in zip(strata.keys, strata.households.tolist(), strict=True):
-        counted[key] = households + shrinkage
-        counted[key[:2]] = counted.get(key[:2], float(shrinkage)) + households
-    return {key: float(f"{spread / max(n, 1.0) ** 0.5:.{_DIGITS}g}") for key, n in sorted(counted.items())}
+    unit, place = spread**2, spread**2 / shrinkage if shrinkage else 0.0
+    nation = unit / max(strata.effective_households, 1.0)
+    found = {NATION: nation}
+
+    def error(of: NDArray[np.bool_], parent: float) -> float:
+        households, squares = float(np.sum(strata.households[of])), float(np.sum(strata.squares[of]))
+        trust = households / (households + shrinkage) if households else 0.0
+        own = unit * squares / float(np.sum(strata.weight[of])) ** 2 if squares else 0.0
+        return trust**2 * own + (1 - trust) ** 2 * (place + parent)
+
+    provinces = np.array([key[:2] for key in strata.keys])
+    for province in sorted(set(provinces.tolist())):
+        found[province] = error(provinces == province, nation)
+    for number, key in enumerate(strata.keys):
+        found[key] = error(np.arange(len(strata.keys)) == number, found[key[:2]])
+    return {key: float(f"{variance**0.5:.{_DIGITS}g}") for key, variance in sorted(found.items())}

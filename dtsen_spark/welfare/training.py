@@ -12,7 +12,17 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.welfare.features import UNIT, Block, Feature, design, features
-from dtsen_spark.welfare.model import FULL, Moments, PmtModel, StrataSums, Variant, fit, residual_sd, spreads
+from dtsen_spark.welfare.model import (
+    FULL,
+    Moments,
+    PmtModel,
+    StrataSums,
+    Variant,
+    fit,
+    residual_sd,
+    slopes_variance,
+    spreads,
+)
 from dtsen_spark.welfare.validation import Tested, validate
 
 FOLD: Final = "fold"
@@ -21,6 +31,10 @@ Y: Final = "y"  # log expenditure less LOG_ORIGIN, millionths
 W: Final = "w"  # survey weight, an integer
 # Logs are counted from a million rupiah, so that their squares stay small; a round figure, nothing hangs on it.
 LOG_ORIGIN: Final = round(math.log(1e6) * 1e6)
+# A hundredth and a hundred times of that, rupiah a head a month: beyond it is a slip of the pen or of the unit, whose
+# logarithm would pull the line by itself. Own judgement: a fiftieth of the poverty line, and more than surveys meet.
+_LEAST: Final = 10_000
+_MOST: Final = 100_000_000
 # Variants by the blocks that a family's records know.
 VARIANTS: Final[dict[str, frozenset[Block]]] = {
     FULL: frozenset(Block),
@@ -53,6 +67,7 @@ def survey_design(households: DataFrame, members: DataFrame, folds: int) -> Data
     reason = (
         F.when(money.isNull(), "expenditure_missing")
         .when(money <= 0, "expenditure_not_positive")
+        .when((money < _LEAST) | (money > _MOST), "expenditure_implausible")
         .when(weight.isNull(), "weight_missing")
         .when(weight <= 0, "weight_not_positive")
         .when(F.col(c.KAB_CODE).isNull(), "region_missing")
@@ -123,12 +138,16 @@ def train_on(survey: DataFrame, *, shrinkage: int, folds: int, interval: float) 
         tested = dict(zip(present, held_out, strict=True))
         slopes = np.array([variants[FULL].slopes.get(name, 0.0) for name in plan.names])
         around = residual_sd(total, strata, slopes, plan.means, variants[FULL].levels)
-        figures = validate(rows, Tested(plan.names, plan.means, tested, plan.equal(total), around, interval))
+        # Those of a fold are predicted by slopes that the others alone have told.
+        others = strata.effective_households * (1 - 1 / len(present)) if enough else strata.effective_households
+        error = around * math.sqrt(1 + slopes_variance(len(variants[FULL].slopes), others))
+        figures = validate(rows, Tested(plan.names, plan.means, tested, plan.equal(total), error, interval))
     finally:
         rows.unpersist()
     smearing = figures.pop("smearing")
     card = {
         "households": used,
+        "effective_households": round(strata.effective_households, 1),
         "set_aside": reasons,
         "strata": len(strata.keys),
         "folds": folds if enough else 0,
@@ -293,16 +312,17 @@ def _strata(rows: DataFrame, plan: _Plan, folds: int) -> list[StrataSums]:
     sums = rows.groupBy(FOLD, STRATUM).agg(
         F.count(F.lit(1)).alias("n"),
         F.sum(exact).alias(W),
+        F.sum(exact * exact).alias("ww"),
         *(F.sum(exact * F.col(name).cast("decimal(19,0)")).alias(name) for name in columns),
     )
     # One row for each fold and stratum: about a thousand strata in the country.
     collected = sums.collect()
     keys = tuple(sorted({row[STRATUM] for row in collected}))
     index = {key: place for place, key in enumerate(keys)}
-    table = np.zeros((folds, len(keys), len(columns) + 2))
+    table = np.zeros((folds, len(keys), len(columns) + 3))
     for row in collected:
-        table[row[FOLD], index[row[STRATUM]]] = [float(row[name]) for name in ("n", W, *columns)]
-    return [StrataSums(keys, part[:, 0], part[:, 1], part[:, 2:]) for part in table]
+        table[row[FOLD], index[row[STRATUM]]] = [float(row[name]) for name in ("n", W, "ww", *columns)]
+    return [StrataSums(keys, part[:, 0], part[:, 1], part[:, 2], part[:, 3:]) for part in table]
 
 
 def _total(parts: Sequence[Moments]) -> Moments:
@@ -321,5 +341,6 @@ def _total_strata(parts: Sequence[StrataSums]) -> StrataSums:
         parts[0].keys,
         np.sum([part.households for part in parts], axis=0),
         np.sum([part.weight for part in parts], axis=0),
+        np.sum([part.squares for part in parts], axis=0),
         np.sum([part.first for part in parts], axis=0),
     )

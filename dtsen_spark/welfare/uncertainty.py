@@ -3,6 +3,9 @@
 Two errors, not to be mixed. The error of the *score* (coefficients, the place's level, missing and stale inputs) says
 how far the family could move if it were visited and the survey were larger; it decides what is BORDERLINE. The error
 of the *prediction* adds what no visit can see (the residual of the model) and gives the interval in rupiah.
+
+A middle decile is a quarter of the scores' spread wide. A survey of a few hundred households tells scores no better
+than that, so nearly every family is BORDERLINE; how likely each decile is then says more than the flag.
 """
 
 from collections.abc import Sequence

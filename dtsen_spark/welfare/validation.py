@@ -37,7 +37,7 @@ class Tested:
         means: Mean of each, hundredths.
         folds: Model of each fold, slopes in millionths for a hundredth.
         equal: Weight of each feature in the ranking by equal weights: sign / spread.
-        residual_sd: Standard deviation around the model, millionths.
+        prediction_sd: Standard deviation of a prediction's error (residual and slopes), millionths.
         interval: Probability that prediction intervals should hold.
     """
 
@@ -45,7 +45,7 @@ class Tested:
     means: Sequence[int]
     folds: Mapping[int, Variant]
     equal: Sequence[float]
-    residual_sd: float
+    prediction_sd: float
     interval: float
 
 
@@ -160,7 +160,7 @@ def _cells(predicted: DataFrame, cuts: Mapping[str, Sequence[Cut]], tested: Test
     error = F.col(_TRUE) - F.col(MODEL)
     # The exponential in millionths: a sum of integers does not hang on the order of the rows.
     back = F.floor(F.exp(error / 1e6) * 1e6 + 0.5).cast("decimal(14,0)")
-    reach = NormalDist().inv_cdf((1 + tested.interval) / 2) * tested.residual_sd
+    reach = NormalDist().inv_cdf((1 + tested.interval) / 2) * tested.prediction_sd
     sums = {
         "w": weight,
         "y": weight * y,

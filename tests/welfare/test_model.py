@@ -1,5 +1,8 @@
 """The solver against statsmodels, and what it does with columns and strata that cannot be estimated."""
 
+import dataclasses
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -9,10 +12,12 @@ from dtsen_spark.welfare.model import (
     PmtModel,
     StrataSums,
     Variant,
+    fit,
     independent,
     level_errors,
     levels,
     residual_sd,
+    slopes_variance,
     solve,
     spreads,
 )
@@ -60,7 +65,7 @@ def test_columns_that_a_variant_may_not_use_are_not_used() -> None:
 def test_a_thin_stratum_is_shrunk_towards_its_province_and_nation() -> None:
     # Province 11: two strata; 12: one. No features, so a level is a mean; mean of the nation 0.
     y_sum = np.array([[100.0], [-40.0], [-60.0]])
-    strata = StrataSums(("1101:U", "1101:R", "1201:R"), np.array([10.0, 30.0, 10.0]), np.array([10.0, 30, 10]), y_sum)
+    strata = StrataSums(("1101:U", "1101:R", "1201:R"), *[np.array([10.0, 30, 10])] * 3, y_sum)
     total = Moments(50, (0,), ((1,),), 50)
     free = levels(total, strata, np.zeros(0), (), 0)
     assert free == pytest.approx({"ID": 0, "11": 1.5, "12": -6, "1101:U": 10, "1101:R": -40 / 30, "1201:R": -6})
@@ -85,18 +90,84 @@ def test_the_unexplained_part_is_that_of_the_residuals_around_slopes_and_levels(
         keys,
         np.array([float((place == i).sum()) for i in range(3)]),
         np.array([float(W[place == i].sum()) for i in range(3)]),
+        np.array([float((W[place == i] ** 2).sum()) for i in range(3)]),
         np.array([(z * W[:, None])[place == i].sum(axis=0) for i in range(3)]),
     )
     slopes = solve(total, np.ones(2, dtype=bool)).slopes
     found = levels(total, strata, slopes, (0, 0), 50)
     around = y - X @ slopes - np.array([found[key] for key in keys])[place]
-    wanted = np.sqrt(np.average(around**2, weights=W) * HOUSEHOLDS / (HOUSEHOLDS - 3))
+    effective = W.sum() ** 2 / (W**2).sum()
+    assert strata.effective_households == pytest.approx(effective)
+    wanted = np.sqrt(np.average(around**2, weights=W) * effective / (effective - 3))
     assert residual_sd(total, strata, slopes, (0, 0), found) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_the_error_of_a_level_is_that_of_its_mean_its_place_and_its_parent() -> None:
+    ones = np.array([40.0, 160.0, 0.0])
+    keys = ("1101:U", "1101:R", "1201:R")
+    strata = StrataSums(keys, ones, ones, ones, np.zeros((3, 1)))
     errors = level_errors(strata, 1.0, 50)
-    thirds = strata.households
-    assert errors["1101:U"] == pytest.approx((thirds[0] + 50) ** -0.5)
-    assert errors["11"] == pytest.approx((thirds[0] + thirds[1] + 50) ** -0.5)
-    assert errors["ID"] == pytest.approx(HOUSEHOLDS**-0.5)
+    variance = {key: error**2 for key, error in errors.items()}
+    assert variance["ID"] == pytest.approx(1 / 200)
+    # Equal weights: n households shrunk with k leave 1 / (n + k), and the parent's part.
+    assert variance["11"] == pytest.approx(1 / 250 + (50 / 250) ** 2 / 200)
+    assert variance["1101:U"] == pytest.approx(1 / 90 + (50 / 90) ** 2 * variance["11"])
+    # Without a household all is the spread of places, twice: the province is not surveyed either.
+    assert variance["1201:R"] == pytest.approx(1 / 50 + 1 / 50 + 1 / 200)
+    # One household that weighs as much as all others tells less than forty.
+    heavy = StrataSums(keys, ones, ones, ones * np.array([20.0, 1, 1]), np.zeros((3, 1)))
+    assert level_errors(heavy, 1.0, 50)["1101:U"] > errors["1101:U"]
+    assert level_errors(strata, 1.0, 0)["1101:U"] == pytest.approx(40**-0.5)
+
+
+@pytest.mark.parametrize(("households", "features", "heaviest"), [(120, 30, 1), (120, 30, 9), (600, 12, 9)])
+def test_the_score_error_holds_as_often_as_it_says(households: int, features: int, heaviest: int) -> None:
+    """The 80 % interval of a score holds the score of an endless survey for 80 % of families."""
+    draw, places, shrinkage = np.random.default_rng(households + heaviest), 6, 50
+    names, keys = [f"f{i}" for i in range(features)], tuple(f"110{i + 1}:R" for i in range(places))
+    held = []
+    for _ in range(20):
+        beta, level = draw.normal(0, 1000, features), draw.normal(0, 4e5 / shrinkage**0.5, places)
+
+        def country(size: int) -> tuple[np.ndarray, np.ndarray]:
+            common = draw.normal(0, 100, size)
+            return (common[:, None] + draw.normal(0, 100, (size, features))).astype(int), draw.integers(
+                places, size=size
+            )
+
+        x, place = country(households)
+        y = (x @ beta + level[place] + draw.normal(0, 4e5, households)).astype(int)
+        w = draw.integers(1, heaviest + 1, households)
+        total, z = moments(x, y, w), np.column_stack([x, y]).astype(float)
+        here = [place == i for i in range(places)]
+        sums = [np.array([float(v[m].sum()) for m in here]) for v in (np.ones(households), w, w**2)]
+        strata = StrataSums(keys, *sums, np.array([(z * w[:, None])[m].sum(axis=0) for m in here]))
+        means = [round(value) for value in x.mean(axis=0)]
+        fitted = fit(names, means, {"full": [True] * features}, total, strata, shrinkage)["full"]
+        slopes = np.array([fitted.slopes[name] for name in names])
+        spread = residual_sd(total, strata, slopes, means, fitted.levels)
+        new, where = country(500)
+        found = (new - means) @ slopes + np.array([fitted.levels[keys[i]] for i in where])
+        of_level = np.array([fitted.level_errors[keys[i]] for i in where])
+        error = np.sqrt(of_level**2 + spread**2 * slopes_variance(features, strata.effective_households))
+        held.append(np.mean(np.abs(found - new @ beta - level[where]) <= NormalDist().inv_cdf(0.9) * error))
+    assert 0.74 < np.mean(held) < 0.86
+
+
+@pytest.mark.parametrize("households", [1, 2, 3])
+def test_a_survey_of_a_few_households_gives_finite_figures(households: int) -> None:
+    x, y, w = X[:households], Y[:households], W[:households].astype(float)
+    here = np.full(1, float(households))
+    sums = np.column_stack([x, y]).astype(float)
+    strata = StrataSums(
+        ("1101:U",), here, np.array([w.sum()]), np.array([(w**2).sum()]), (sums * w[:, None]).sum(axis=0)[None, :]
+    )
+    total = moments(x, y, W[:households])
+    fitted = fit(["a", "b"], [0, 0], {"full": [True, True]}, total, strata, 200)["full"]
+    assert len(fitted.slopes) < households
+    assert np.isfinite([*fitted.levels.values(), *fitted.level_errors.values(), *fitted.errors.values()]).all()
+    if households == 1:
+        assert fitted.levels["ID"] == pytest.approx(Y[0])
 
 
 def test_spreads_are_weighted_standard_deviations() -> None:
@@ -111,6 +182,12 @@ def test_a_model_without_figures_of_its_survey_has_no_errors_of_its_own() -> Non
     trained = PmtModel(
         bare.variants, bare.means, 1.1, {"households": 100, "shrinkage_households": 4}, {"floor": 150}, 0.4
     )
-    assert trained.coefficient_variance == pytest.approx(0.4**2 / 100)
+    assert trained.coefficient_variance == pytest.approx(0.4**2 / 98)
+    weighted = dataclasses.replace(trained, card={**trained.card, "effective_households": 50.0})
+    assert weighted.coefficient_variance == pytest.approx(0.4**2 / 48)
     assert trained.place_variance == pytest.approx(0.4**2 / 4)
     assert trained.signals == {"floor": pytest.approx(0.15**2)}
+    # What is error in the slope is no signal, and a slope that is all error has none.
+    for error, signal in ((0.0006, 0.12**2), (0.002, 0.0)):
+        unsure = Variant({"floor": 0.001}, {"floor": error}, {"ID": 13.0})
+        assert dataclasses.replace(trained, variants={"full": unsure}).signals == {"floor": pytest.approx(signal)}
