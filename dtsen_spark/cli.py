@@ -43,7 +43,18 @@ from dtsen_spark.config import Config
 from dtsen_spark.errors import DtsenError, ExitCode, LakeError, UsageError
 from dtsen_spark.job import Period
 from dtsen_spark.lake import Lake
-from dtsen_spark.release import CONFIRMED, REVERSED, Registry, decide_leavers, diff, maintain, serve, status
+from dtsen_spark.release import (
+    CONFIRMED,
+    REINSTATED,
+    REVERSED,
+    Registry,
+    decide_leavers,
+    diff,
+    maintain,
+    reinstate,
+    serve,
+    status,
+)
 from dtsen_spark.wording import LANGUAGES
 
 app = typer.Typer(
@@ -357,17 +368,27 @@ def decide_on_leavers(
     role: Annotated[str, typer.Option("--role", help="Role of who decides.")],
     name: Annotated[str, typer.Option("--name", help="Who decides.")],
     stay: Annotated[bool, typer.Option("--stay", help="They stay; without it they leave.")] = False,
+    back: Annotated[
+        bool, typer.Option("--reinstate", help="Put back who was dropped and shows the papers of the program's terms.")
+    ] = False,
     units: Annotated[Path | None, typer.Option("--units", help="File of unit ids, one a line; default: all.")] = None,
     config: ConfigOption = None,
     setting: SetOption = None,
 ) -> None:
-    """Record a person's decision on leavers that wait for one."""
+    """Record a person's decision on leavers: those that wait for one, or those who are put back."""
     settings = _load(config, setting, None)
-    Period.parse(period)
+    at = Period.parse(period)
+    terms = programs.program_at(program, at).rules.reinstate if back else None
+    if back and (stay or units is None or terms is None):
+        message = f"--reinstate: needs --units, goes without --stay, and {program} must have terms (reinstate) for it"
+        raise UsageError(message)
+    state = REINSTATED if back else REVERSED if stay else CONFIRMED
     with lakes.hold(lake):
         registry = Registry(_open(lake, settings, "decide"))
-        state = REVERSED if stay else CONFIRMED
-        decided = decide_leavers(registry, program, period, state=state, role=role, name=name, units=units)
+        if terms is not None and units is not None:
+            decided = reinstate(registry, program, period, despite=terms.despite, role=role, name=name, units=units)
+        else:
+            decided = decide_leavers(registry, program, period, state=state, role=role, name=name, units=units)
     out.print(f"{program} {period}: {decided:,} leavers {state}")
 
 

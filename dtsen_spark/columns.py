@@ -489,7 +489,8 @@ RED_FLAGS = _col(
 NOTICE = _col(
     "notice",
     _STRING,
-    "What a leaver's end waits for: GRACE (the date alone), FIELD_CHECK, HUMAN_DECISION; null where nobody leaves.",
+    "What a leaver's end waits for: GRACE (the date alone), FIELD_CHECK, HUMAN_DECISION; null where nobody leaves. In "
+    "a hand-over also what a person decided: CONFIRMED (leaves), REVERSED (stays), REINSTATED (was put back).",
 )
 NOTICE_ON = _col("notice_on", _DATE, "Day on which the unit is told of the change.")
 EFFECTIVE_ON = _col("effective_on", _DATE, "First day on which the change can hold.")

@@ -3,7 +3,15 @@
 from dtsen_spark.release.care import Cared, maintain
 from dtsen_spark.release.compare import changes, diff
 from dtsen_spark.release.files import csv_safe, csv_writer, write_file
-from dtsen_spark.release.leavers import CONFIRMED, REVERSED, decide_leavers, decisions_of, with_outcome
+from dtsen_spark.release.leavers import (
+    CONFIRMED,
+    REINSTATED,
+    REVERSED,
+    decide_leavers,
+    decisions_of,
+    reinstate,
+    with_outcome,
+)
 from dtsen_spark.release.manifest import is_genuine, signed
 from dtsen_spark.release.registry import Registry, Release, State, chain_of, contract_of, events_of
 from dtsen_spark.release.serve import serve
@@ -11,6 +19,7 @@ from dtsen_spark.release.status import status
 
 __all__ = [
     "CONFIRMED",
+    "REINSTATED",
     "REVERSED",
     "Cared",
     "Registry",
@@ -27,6 +36,7 @@ __all__ = [
     "events_of",
     "is_genuine",
     "maintain",
+    "reinstate",
     "serve",
     "signed",
     "status",

@@ -1,7 +1,8 @@
 """A person decides on those who leave a program (UU 27/2022 art. 10): recorded, and read with the decisions."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -9,12 +10,15 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.errors import UsageError
+from dtsen_spark.lake import Lake
 from dtsen_spark.ledger import utc_now
 from dtsen_spark.release.registry import Registry
 
 CONFIRMED: Final = "CONFIRMED"
 REVERSED: Final = "REVERSED"
+REINSTATED: Final = "REINSTATED"
 
+_DROP: Final = "DROP"
 _WAITS: Final = ("FIELD_CHECK", "HUMAN_DECISION")
 _BY_UNIT: Final = "_by_unit"
 _DECIDED_ON: Final = "_decided_on"
@@ -45,36 +49,76 @@ def decide_leavers(
     Raises:
         UsageError: The program was not published for the period, nobody is named, or a unit does not wait.
     """
+    record = _record(registry, program, period, state, role, name)
+    waiting = decisions_of(registry, program, period).where(F.col(c.NOTICE).isin(*_WAITS))
+    if units is None:
+        count = waiting.count()
+        if count:
+            registry.lake.append_rows(tables.LEAVER_DECISION, [{**record, c.UNIT_ID: None}])
+        return count
+    return _record_listed(registry.lake, record, units, waiting, "do not wait for a decision")
+
+
+def reinstate(
+    registry: Registry, program: str, period: str, *, despite: Sequence[str], role: str, name: str, units: Path
+) -> int:
+    """Put units that were dropped back from today on, between releases.
+
+    The published decisions stay what they are; the hand-over and the notices tell it from now on. The next release
+    puts them back by the ticket that brings their papers.
+
+    Args:
+        registry: Releases of the lake; the caller holds it.
+        program: Program code.
+        period: Period of the release that dropped them.
+        despite: Reasons that do not stand against it, from the program's terms.
+        role: Role of who decides.
+        name: Who decides, having seen the papers.
+        units: File with one ``person_id`` a line.
+
+    Returns:
+        Units that were put back.
+
+    Raises:
+        UsageError: The program was not published for the period, nobody is named, or a unit was not dropped or was
+            dropped for another reason.
+    """
+    record = _record(registry, program, period, REINSTATED, role, name)
+    only = F.size(F.array_except(c.REASONS, F.array(*map(F.lit, despite)))) == 0
+    dropped = decisions_of(registry, program, period).where(_leaves() & only)
+    says = f"were not dropped for {', '.join(despite)} only"
+    return _record_listed(registry.lake, record, units, dropped, says)
+
+
+def _leaves() -> Column:
+    return (F.col(c.CHANGE) == _DROP) | (F.col(c.CHANGE_VS_RECIPIENT) == _DROP)
+
+
+def _record(registry: Registry, program: str, period: str, state: str, role: str, name: str) -> dict[str, Any]:
     decider = " ".join(name.split())
     if not decider:
         message = "--name: say who decides"
         raise UsageError(message)
-    lake = registry.lake
-    decisions = decisions_of(registry, program, period)
-    release_id = registry.release_of(period)
-    waiting = decisions.where(F.col(c.NOTICE).isin(*_WAITS)).select(unit_id().alias(c.UNIT_ID))
-    record = {
-        c.RELEASE_ID: release_id,
+    return {
+        c.RELEASE_ID: registry.release_of(period),
         c.PROGRAM: program,
         c.STATE: state,
         c.ROLE: role,
         c.ACTOR: decider,
         c.RECORDED_AT: utc_now(),
     }
-    if units is None:
-        count = waiting.count()
-        if count:
-            lake.append_rows(tables.LEAVER_DECISION, [{**record, c.UNIT_ID: None}])
-        return count
+
+
+def _record_listed(lake: Lake, record: dict[str, Any], units: Path, allowed: DataFrame, says: str) -> int:
     if not units.is_file():
         message = f"--units {units}: no such file"
         raise UsageError(message)
     listed = lake.spark.read.text(str(units.absolute())).select(F.trim("value").alias(c.UNIT_ID))
     listed = listed.where(F.col(c.UNIT_ID) != "").distinct()
-    # listed unit : waiting unit is 1 : 0..1.
-    strange = listed.join(waiting, c.UNIT_ID, "left_anti").count()
+    # listed unit : unit of the decisions is 1 : 0..1.
+    strange = listed.join(allowed.select(unit_id().alias(c.UNIT_ID)), c.UNIT_ID, "left_anti").count()
     if strange:
-        message = f"--units {units}: {strange:,} units do not wait for a decision in {release_id}; nothing was recorded"
+        message = f"--units {units}: {strange:,} units {says} in {record[c.RELEASE_ID]}; nothing was recorded"
         raise UsageError(message)
     rows = listed.withColumns({key: F.lit(value) for key, value in record.items()})
     return lake.append(tables.LEAVER_DECISION, rows).rows
@@ -108,8 +152,8 @@ def with_outcome(registry: Registry, decisions: DataFrame, program: str) -> Data
         program: Program code.
 
     Returns:
-        The same rows; ``notice`` of who was decided on is CONFIRMED or REVERSED, and ``effective_on`` is null while
-        something is waited for and where a leaver stays.
+        The same rows; ``notice`` of who was decided on is CONFIRMED, REVERSED or REINSTATED, and ``effective_on`` is
+        null while something is waited for and where a leaver stays; of who was put back it is the day of that.
     """
     lake = registry.lake
     if lake.exists(tables.LEAVER_DECISION):
@@ -135,11 +179,14 @@ def with_outcome(registry: Registry, decisions: DataFrame, program: str) -> Data
     )
     waits = F.coalesce(F.col(c.NOTICE).isin(*_WAITS), F.lit(False))
     outcome, decided_on = F.col(f"_outcome.{c.STATE}"), F.col(f"_outcome.{_DECIDED_ON}")
-    effective = F.when(~waits, F.col(c.EFFECTIVE_ON)).when(
-        outcome == CONFIRMED, F.greatest(F.col(c.EFFECTIVE_ON), decided_on)
+    back = F.coalesce((outcome == REINSTATED) & _leaves(), F.lit(False))
+    effective = (
+        F.when(back, decided_on)
+        .when(~waits, F.col(c.EFFECTIVE_ON))
+        .when(outcome == CONFIRMED, F.greatest(F.col(c.EFFECTIVE_ON), decided_on))
     )
     return (
         joined.withColumn(c.EFFECTIVE_ON, effective)
-        .withColumn(c.NOTICE, F.when(waits, F.coalesce(outcome, c.NOTICE)).otherwise(F.col(c.NOTICE)))
+        .withColumn(c.NOTICE, F.when(waits | back, F.coalesce(outcome, c.NOTICE)).otherwise(F.col(c.NOTICE)))
         .select(*decisions.columns)
     )

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from dtsen_spark.errors import ConfigError, UsageError
 from dtsen_spark.handover import hand_over
 from dtsen_spark.lake import Lake, Written
 from dtsen_spark.notices import templates, write_notices
-from dtsen_spark.release import CONFIRMED, REVERSED, Registry, changes, decide_leavers
+from dtsen_spark.release import CONFIRMED, REVERSED, Registry, changes, decide_leavers, reinstate
 from tests.frames import frame
 from tests.release.conftest import PKH
 
@@ -227,12 +227,37 @@ def test_leavers_leave_when_a_person_has_decided(two_releases: Registry, tmp_pat
     assert found["waits"][1] >= ENDS
 
 
+def test_who_shows_papers_is_put_back_the_same_day_and_the_ministry_is_told(
+    two_releases: Registry, tmp_path: Path
+) -> None:
+    registry, who = two_releases, {"role": "DINSOS", "name": "Rina"}
+    units = tmp_path / "units.txt"
+    units.write_text("waits\nkeeps\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"1 units were not dropped for X only in 2026Q1\.1; nothing was recorded"):
+        reinstate(registry, "pkh", "2026Q1", despite=["X"], units=units, **who)
+    units.write_text("waits\nleaves\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="2 units were not dropped for BEYOND_QUOTA only"):
+        reinstate(registry, "pkh", "2026Q1", despite=["BEYOND_QUOTA"], units=units, **who)
+
+    # Also who has been told already that the benefit ends, and after a decision that it does.
+    decide_leavers(registry, "pkh", "2026Q1", state=CONFIRMED, units=None, **who)
+    assert reinstate(registry, "pkh", "2026Q1", despite=["X", "Y"], units=units, **who) == 2
+    today = datetime.now(UTC).date()
+    folder = hand_over(registry.lake, "pkh", tmp_path, form="parquet").folder
+    files = registry.lake.spark.read.parquet(*(str(file) for file in folder.glob("*.parquet")))
+    told = {row[c.FAMILY_ID]: (row[c.NOTICE], row[c.EFFECTIVE_ON]) for row in files.collect()}
+    assert (told["waits"], told["leaves"]) == (("REINSTATED", today), ("REINSTATED", today))
+    assert told["ill"][0] == "CONFIRMED"
+
+
 @pytest.mark.parametrize("change", ["ADD", "DROP"])
 def test_every_cause_has_a_text(change: str) -> None:
     texts = templates()
     for cause in [*texts.because[change], "SOMETHING_NEW", "DECILE_MOVED_WIND"]:
         for notice in (
-            [None] if change == "ADD" else ["GRACE", "FIELD_CHECK", "HUMAN_DECISION", "CONFIRMED", "REVERSED"]
+            [None]
+            if change == "ADD"
+            else ["GRACE", "FIELD_CHECK", "HUMAN_DECISION", "CONFIRMED", "REVERSED", "REINSTATED"]
         ):
             text = texts.text(change, cause, notice, title="PKH", notice_on=TELLS, effective_on=ENDS)
             assert "{" not in text
