@@ -271,6 +271,9 @@ def evaluate(
     elif hide_nik is None:
         message = "evaluate: name the truth (--truth DIR), or a source for the test without truth (--hide-nik dtks)"
         raise UsageError(message)
+    if oracle and truth is None:
+        message = "--oracle: a model of the whole truth needs it (--truth DIR)"
+        raise UsageError(message)
     if hide_nik is not None and hide_nik not in tables.LINKED_SOURCES:
         message = f"--hide-nik {hide_nik}: choose {', '.join(tables.LINKED_SOURCES)}"
         raise UsageError(message)

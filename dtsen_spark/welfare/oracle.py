@@ -40,8 +40,12 @@ def oracle(design: DataFrame, truths: DataFrame, rules: WelfareConfig) -> dict[s
         .withColumn(Y, F.col(TRUTH) - LOG_ORIGIN)
         .withColumn(c.WEIGHT, F.col(c.MEMBERS).cast(c.COLUMNS[c.WEIGHT].type))
         .withColumn(c.MEMBERS, F.lit(1))
+        .persist()
     )
-    model = train_on(everyone, shrinkage=rules.shrinkage_households, folds=rules.folds, interval=rules.interval)
+    try:
+        model = train_on(everyone, shrinkage=rules.shrinkage_households, folds=rules.folds, interval=rules.interval)
+    finally:
+        everyone.unpersist()
     if model is None:
         return {}
     held_out: dict[str, Any] = model.card["held_out"]
