@@ -161,9 +161,16 @@ FAMILY_RECORD_ID = _col(
     "family_record_id", _STRING, "Family of the record inside its source: <source>/<table>:<key>.", _IDENTIFYING
 )
 NIK = _col("nik", _STRING, "NIK, 16 digits of valid form; the person's own where verified.", _IDENTIFYING)
-NIK_CLAIMED = _col("nik_claimed", _STRING, "NIK that a record states but that belongs to somebody else.", _IDENTIFYING)
+NIK_CLAIMED = _col(
+    "nik_claimed",
+    _STRING,
+    "NIK that a record states but that is somebody else's, or that several persons state.",
+    _IDENTIFYING,
+)
 NIK_GRADE = _col(
-    "nik_grade", _STRING, "V3 in Dukcapil and agreeing, V2 in Dukcapil and disagreeing, V1 well-formed only, V0 none."
+    "nik_grade",
+    _STRING,
+    "V3 in Dukcapil and agreeing, V2 in Dukcapil and disagreeing, V1 well-formed only, V0 none or a dummy.",
 )
 NIK_REASONS = _col("nik_reasons", _STRINGS, "Structural findings about the stated NIK, sorted.", _PUBLIC)
 NIK_BIRTH_DATE = _col(

@@ -83,6 +83,9 @@ class LinkageConfig(_Section):
     max_source_records: int = Field(
         ge=1, description="Most records of one source that scores may bring to one person; more go to the review queue."
     )
+    dummy_persons: int = Field(
+        ge=2, description="A NIK that the registry lacks and so many persons state is a dummy, graded V0."
+    )
 
 
 class FamilyConfig(_Section):

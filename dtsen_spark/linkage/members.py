@@ -20,13 +20,14 @@ def registry_record(node: str) -> Column:
     return F.concat(F.lit(f"{collapse.REGISTRY}:"), F.lpad(F.col(node).cast("string"), 16, "0"))
 
 
-def members(prepared: Prepared, links: DataFrame, scratch: Scratch) -> DataFrame:
+def members(prepared: Prepared, links: DataFrame, scratch: Scratch, dummy_persons: int) -> DataFrame:
     """Bring every person record into its cluster.
 
     Args:
         prepared: What was prepared.
         links: Residue nodes that have company (``decisions.Decisions.links``).
         scratch: Where intermediate results are stored.
+        dummy_persons: Persons that make a NIK which the registry lacks a dummy.
 
     Returns:
         One row for each person record: ``record_id``, ``cluster_record``, ``match_reason``, ``match_weight``,
@@ -73,9 +74,11 @@ def members(prepared: Prepared, links: DataFrame, scratch: Scratch) -> DataFrame
     everyone = scratch.keep("members", registry.unionByName(collapsed).unionByName(named.select(*registry.columns)))
     leavers = scratch.keep("two_sexes", of_two_sexes(everyone, prepared.records))
     guarded = everyone if leavers.isEmpty() else scratch.keep("members_guarded", without(everyone, leavers))
-    if prepared.labels.isEmpty():
-        return guarded
-    return scratch.keep("members_by_label", labels.obeyed(guarded, prepared.labels, scratch.keep))
+    told = guarded
+    if not prepared.labels.isEmpty():
+        told = scratch.keep("members_by_label", labels.obeyed(guarded, prepared.labels, scratch.keep))
+    shared = scratch.keep("shared_numbers", shared_numbers(told, prepared.residue))
+    return told if shared.isEmpty() else scratch.keep("members_own_numbers", disowned(told, shared, dummy_persons))
 
 
 def of_two_sexes(everyone: DataFrame, records: DataFrame) -> DataFrame:
@@ -138,4 +141,51 @@ def without(everyone: DataFrame, leavers: DataFrame) -> DataFrame:
         .withColumn(c.NIK_CLAIMED, F.when(leaves & verified, F.col("stated_nik")).otherwise(F.col(c.NIK_CLAIMED)))
         .withColumn(c.NIK_GRADE, F.when(leaves & verified, "V2").otherwise(F.col(c.NIK_GRADE)))
         .drop("leaves", "stated_nik")
+    )
+
+
+def shared_numbers(everyone: DataFrame, residue: DataFrame) -> DataFrame:
+    """Find the records whose NIK the registry lacks and several persons state: it is nobody's own.
+
+    Args:
+        everyone: Members.
+        residue: Records without an anchor, with ``nik`` and ``in_registry``.
+
+    Returns:
+        One row for each such record: ``record_id``, ``stated_nik``, ``persons`` that state it.
+    """
+    unknown = residue.where(F.col(c.NIK).isNotNull() & ~F.col(w.IN_REGISTRY)).select(
+        c.RECORD_ID, F.col(c.NIK).alias("stated_nik")
+    )
+    stated = everyone.select(c.RECORD_ID, w.CLUSTER_RECORD).join(unknown, c.RECORD_ID)  # 1 : 1, a record has one row
+    # Person by person first: a number that millions carry is brought together in parts.
+    by_number = (
+        stated.select("stated_nik", w.CLUSTER_RECORD)
+        .distinct()
+        .groupBy("stated_nik")
+        .agg(F.count(F.lit(1)).alias("persons"))
+        .where("persons > 1")
+    )
+    # n : 1, a number is counted once.
+    return stated.join(by_number, "stated_nik").select(c.RECORD_ID, "stated_nik", "persons")
+
+
+def disowned(everyone: DataFrame, shared: DataFrame, dummy_persons: int) -> DataFrame:
+    """Make the numbers that several persons state claims, and those that many state dummies (grade V0).
+
+    Args:
+        everyone: Members.
+        shared: ``shared_numbers``.
+        dummy_persons: Persons that make a number a dummy.
+
+    Returns:
+        The same rows.
+    """
+    many = F.coalesce(F.col("persons") >= dummy_persons, F.lit(False))
+    # 1 : 1, a record states one number.
+    return (
+        everyone.join(shared, c.RECORD_ID, "left")
+        .withColumn(c.NIK_CLAIMED, F.coalesce(c.NIK_CLAIMED, "stated_nik"))
+        .withColumn(c.NIK_GRADE, F.when(many, "V0").otherwise(F.col(c.NIK_GRADE)))
+        .drop("stated_nik", "persons")
     )

@@ -46,7 +46,7 @@ def run(job: Job) -> None:
         if model is None:
             model = _train(job, prepared, scratch)
         decisions = decide(job, prepared, model, scratch)
-        everyone = members(prepared, decisions.links, scratch)
+        everyone = members(prepared, decisions.links, scratch, job.config.linkage.dummy_persons)
         results.write_membership(job, everyone)
         edges = results.write_edges(job, prepared, decisions, model)
         crowded = invariants.prove(job, STAGE)
