@@ -30,7 +30,13 @@ def _without_niks(source: str, rows: list[dict[str, Any]]) -> list[dict[str, Any
 
 def test_dtks_without_any_nik(fresh: Lab) -> None:
     verified = [
-        {**row, c.RECORD_ID: row[c.RECORD_ID].replace("dtks:", "regsosek:"), c.SOURCE: "regsosek"}
+        {
+            **row,
+            c.RECORD_ID: row[c.RECORD_ID].replace("dtks:", "regsosek:"),
+            c.SOURCE: "regsosek",
+            # A household of another source: within one, nobody is listed twice.
+            c.FAMILY_RECORD_ID: row[c.FAMILY_RECORD_ID].replace("dtks/rumah_tangga", "regsosek/keluarga"),
+        }
         for row in crowd(600)
         if row[c.SOURCE] == "dtks"
     ]
@@ -56,7 +62,7 @@ def test_names_of_other_languages_and_a_source_without_rows(fresh: Lab) -> None:
             record(f"regsosek:f{i}", name, birth),
         ]
     # Written in letters that the normal form has none for: a record without a name.
-    rows.append(record("regsosek:nameless", None, "1970-01-01", name="王伟"))
+    rows.append({**record("regsosek:nameless", None, "1970-01-01"), c.NAME: "王伟"})
     linked = fresh.run(rows)
     for i in range(len(FOREIGN)):
         number = nik(500 + i, f"19{60 + i}-0{1 + i}-1{i}")
