@@ -7,7 +7,7 @@ rules, and held against what it says now; nothing is written but intermediate fi
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Final
 from uuid import uuid4
@@ -33,7 +33,9 @@ _SELECTED: Final = "SELECTED"
 
 @dataclass(frozen=True)
 class Effect:
-    """What the changed rules of a program do in a region; counts below the small cell are None, but for all regions.
+    """What the changed rules of a program do in a region.
+
+    Counts of few units, and what these could be had from, are None, but for all regions.
 
     Attributes:
         program: Program code.
@@ -57,6 +59,9 @@ class Effect:
 
 
 _FIGURES: Final = tuple(field.name for field in fields(Effect))[2:]
+_UNITS: Final = ("units_now", "units_then", "win", "lose")
+# Rupiah of a few tell who the few are.
+_UNITS_OF: Final = {"idr_year_now": "units_now", "idr_year_then": "units_then"}
 _COUNTS: Final = tuple(field.name for field in fields(Moved))[2:]
 
 
@@ -211,24 +216,40 @@ def _effects(program: ProgramRules, now: DataFrame, then: DataFrame, small_cell:
         .orderBy(c.REGION_CODE)
         .collect()  # a row for each kab/kota
     )
-    figures = [{name: int(row[name]) for name in _FIGURES} for row in rows]
-    whole = Effect(program.program, "", **{name: sum(one[name] for one in figures) for name in _FIGURES})
-    return [
-        whole,
-        *(_suppressed(program, row[c.REGION_CODE], one, small_cell) for row, one in zip(rows, figures, strict=True)),
+    return effects_shown(
+        program.program, {row[c.REGION_CODE]: {name: int(row[name]) for name in _FIGURES} for row in rows}, small_cell
+    )
+
+
+def effects_shown(program: str, by_region: Mapping[str, Mapping[str, int]], small_cell: int) -> list[Effect]:
+    """Add the regions up, and leave out counts of few units, and what would let them be had from the sums.
+
+    Args:
+        program: Program code.
+        by_region: Figures of ``Effect`` by kab/kota.
+        small_cell: Counts from 1 to below this are small.
+
+    Returns:
+        All regions first, then each.
+    """
+    counts = {(region, name): figures[name] for region, figures in by_region.items() for name in _UNITS}
+    # Regions add up to all; in a region, units then = units now + win - lose.
+    totals = [[(region, name) for region in by_region] for name in _UNITS]
+    totals += [[(region, name) for name in _UNITS] for region in by_region]
+    hidden = suppressed(counts, totals, small_cell)
+    whole = {name: sum(figures[name] for figures in by_region.values()) for name in _FIGURES}
+    regions = [
+        Effect(
+            program,
+            region or "0000",
+            **{
+                name: None if (region, _UNITS_OF.get(name, name)) in hidden else value
+                for name, value in figures.items()
+            },
+        )
+        for region, figures in by_region.items()
     ]
-
-
-def _suppressed(program: ProgramRules, region: str, figures: dict[str, int], small_cell: int) -> Effect:
-    shown: dict[str, int | None] = {
-        name: None if not name.startswith("idr") and 0 < value < small_cell else value
-        for name, value in figures.items()
-    }
-    # Rupiah of a few tell who the few are.
-    for side in ("now", "then"):
-        if shown[f"units_{side}"] is None:
-            shown[f"idr_year_{side}"] = None
-    return Effect(program.program, region or "0000", **shown)
+    return [Effect(program, "", **whole), *regions]
 
 
 def as_json(found: Simulated) -> str:

@@ -123,7 +123,9 @@ def load(lake: Lake, version: str) -> PmtModel:
                 level_errors.setdefault(variant, {})[stratum] = row[c.STANDARD_ERROR]
         else:
             slopes.setdefault(variant, {})[row[c.INDICATOR]] = row[c.COEFFICIENT]
-            errors.setdefault(variant, {})[row[c.INDICATOR]] = row[c.STANDARD_ERROR]
+            # A model made elsewhere may not know its errors.
+            if row[c.STANDARD_ERROR] is not None:
+                errors.setdefault(variant, {})[row[c.INDICATOR]] = row[c.STANDARD_ERROR]
     variants = {
         name: Variant(slopes.get(name, {}), errors.get(name, {}), found, level_errors.get(name, {}))
         for name, found in levels.items()

@@ -12,7 +12,7 @@ from dtsen_spark.errors import ConfigError, UsageError
 from dtsen_spark.job import Job, Period
 from dtsen_spark.programs import changed_rules
 from dtsen_spark.release import Registry
-from dtsen_spark.simulation import as_csv, as_json, simulate
+from dtsen_spark.simulation import as_csv, as_json, effects_shown, simulate
 from dtsen_spark.welfare import WelfareScenario
 from tests.programs.conftest import family, person
 
@@ -42,8 +42,11 @@ def test_winners_losers_and_rupiah_by_region(make_job: Callable[..., Job], tmp_p
     whole, *regions = found.effects
     assert (whole.units_now, whole.units_then, whole.win, whole.lose) == (27, 15, 0, 12)
     assert (whole.idr_year_now, whole.idr_year_then) == (27 * 2_400_000, 15 * 3_000_000)
-    assert [(one.region_code, one.units_now, one.lose) for one in regions] == [("3201", 24, 12), ("3302", None, 0)]
-    assert regions[1].idr_year_now is None, "rupiah of a few tell who they are"
+    # Three families in 3302: what 3201 has would tell of them.
+    assert [(one.region_code, one.units_now, one.idr_year_now) for one in regions] == [
+        ("3201", None, None),
+        ("3302", None, None),
+    ]
     assert json.loads(as_json(found))["effects"][0]["win"] == 0
     assert as_csv(found.effects).splitlines()[0].startswith("program,region_code,units_now")
     assert {path for path in job.lake.root.rglob("*") if path.is_file()} == before
@@ -57,6 +60,26 @@ def test_winners_losers_and_rupiah_by_region(make_job: Callable[..., Job], tmp_p
     with pytest.raises(UsageError, match="no decisions on pkh"):
         simulate(job.lake, job.config, "2026Q1", changed_rules(rules, Q1))
     assert job.read(tables.decision("bpnt")).where(f"{c.DECISION} = 'SELECTED'").count() == 27
+
+
+def test_what_is_left_out_cannot_be_had_by_subtraction() -> None:
+    names = ("units_now", "units_then", "win", "lose")
+    rows = {"3201": (500, 480, 20, 40), "3202": (300, 290, 15, 25), "3203": (90, 77, 0, 13), "3204": (40, 44, 4, 0)}
+    by_region = {
+        region: {**dict(zip(names, row, strict=True)), "idr_year_now": row[0] * 100, "idr_year_then": row[1] * 100}
+        for region, row in rows.items()
+    }
+    whole, *regions = effects_shown("pkh", by_region, 10)
+    assert (whole.units_now, whole.win, whole.idr_year_then) == (930, 39, 89_100)
+    shown = {one.region_code: [getattr(one, name) for name in names] for one in regions}
+    # Four units win in 3204. The sum of regions does not tell of them, and no region has one figure alone left out.
+    assert shown["3204"][2] is None
+    assert sum(row[2] is None for row in shown.values()) >= 2
+    assert all(sum(figure is None for figure in row) != 1 for row in shown.values())
+    assert all(sum(row[i] is None for row in shown.values()) != 1 for i in range(4))
+    assert shown["3201"] == [500, 480, 20, 40]
+    for one in regions:
+        assert (one.idr_year_now is None, one.idr_year_then is None) == (one.units_now is None, one.units_then is None)
 
 
 @pytest.mark.parametrize(
