@@ -79,6 +79,8 @@ def fails(cursor: hive.Cursor, statement: str) -> bool:
 @pytest.mark.serve
 def test_a_client_of_a_role_gets_at_nothing_else(server: int, published: Lake) -> None:
     lake = published.root
+    jar = lake / "any.jar"
+    jar.touch()
     before = files_of(lake)
     with hive.connect("127.0.0.1", server, username="bi") as connection:
         cursor = connection.cursor()
@@ -98,9 +100,12 @@ def test_a_client_of_a_role_gets_at_nothing_else(server: int, published: Lake) -
                 f"SELECT * FROM text.`{lake}/.lock`",
                 f"CREATE TABLE default.mine USING delta LOCATION '{lake}/master/family'",
                 f"CREATE TABLE default.new USING delta LOCATION '{lake}/new' AS SELECT 1 AS one",
-                f"ADD JAR {lake}/any.jar",
                 f"DROP TABLE delta.`{lake}/master/family`",
             ]
+            # Spark says nothing of a jar that it does not find, and adds none.
+            fails(cursor, f"ADD JAR {jar}")
+            cursor.execute("LIST JARS")
+            assert not [row for row in cursor.fetchall() if jar.name in row[0]]
         assert [one for one in refused if not fails(cursor, one)] == []
         cursor.execute("SET spark.sql.shuffle.partitions=3")
         cursor.execute("SELECT count(*) FROM dtsen.programs_pkh")
