@@ -235,12 +235,14 @@ class Variant:
         errors: Their standard errors.
         levels: Level by stratum.
         level_errors: Standard error of each level.
+        residual_sd: Standard deviation of what it does not explain; 0 where it is not known.
     """
 
     slopes: Mapping[str, float]
     errors: Mapping[str, float]
     levels: Mapping[str, float]
     level_errors: Mapping[str, float] = field(default_factory=dict)
+    residual_sd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -284,6 +286,18 @@ class PmtModel:
             for name in slopes
             if name in self.means
         }
+
+    @property
+    def gaps(self) -> dict[str, float]:
+        """Variance of scores that a variant's unknown blocks take, log points squared; none where it is not known.
+
+        What the variant leaves unexplained beyond what the whole model does. The signals of the missing features do
+        not add up to it: they say things in common, with one another and with what is known.
+        """
+        if self.by_place or not all(variant.residual_sd for variant in self.variants.values()):
+            return {}
+        least = self.whole.residual_sd**2
+        return {name: max(variant.residual_sd**2 - least, 0.0) for name, variant in self.variants.items()}
 
     @property
     def coefficient_variance(self) -> float:
@@ -359,6 +373,7 @@ def fit(
             errors={name: float(solution.errors[names.index(name)]) for name in used},
             levels=found,
             level_errors=level_errors(strata, spread, shrinkage),
+            residual_sd=spread,
         )
     return fitted
 

@@ -50,6 +50,7 @@ def register(lake: Lake, model: PmtModel, *, latest: bool = True) -> str:
         "spreads": dict(model.spreads),
         "smearing": model.smearing,
         "residual_sd": model.residual_sd,
+        "variant_residual_sd": {name: variant.residual_sd for name, variant in model.variants.items()},
         "by_place": model.by_place,
         "card": dict(model.card),
     }
@@ -127,7 +128,13 @@ def load(lake: Lake, version: str) -> PmtModel:
             if row[c.STANDARD_ERROR] is not None:
                 errors.setdefault(variant, {})[row[c.INDICATOR]] = row[c.STANDARD_ERROR]
     variants = {
-        name: Variant(slopes.get(name, {}), errors.get(name, {}), found, level_errors.get(name, {}))
+        name: Variant(
+            slopes.get(name, {}),
+            errors.get(name, {}),
+            found,
+            level_errors.get(name, {}),
+            stored.get("variant_residual_sd", {}).get(name, 0.0),
+        )
         for name, found in levels.items()
     }
     return PmtModel(

@@ -13,7 +13,7 @@ from dtsen_spark.contract import local_frame
 from dtsen_spark.welfare import provenance
 from dtsen_spark.welfare.features import UNIT, Block, Feature, features
 from dtsen_spark.welfare.model import FULL, NATION, PmtModel
-from dtsen_spark.welfare.training import stratum_key
+from dtsen_spark.welfare.training import VARIANTS, stratum_key
 
 RANKED: Final = "RANKED"
 UNRANKED: Final = "UNRANKED"
@@ -58,11 +58,11 @@ def score(design: DataFrame, model: PmtModel, *, on: date, rules: WelfareConfig)
     reason = _reason(used)
     ranked = F.col(c.REASON).isNull()
     struct = [F.struct(F.lit(name).alias("indicator"), F.col(f"p_{name}").alias("points")) for name in order]
-    lost, known = _signal(model, used, on, rules)
-    variance = F.col(_LEVEL_VARIANCE) + F.lit(model.coefficient_variance) + F.col("_lost")
+    lost = _lost(model, used, on, rules)
+    variance = F.col(_LEVEL_VARIANCE) + F.lit(model.coefficient_variance) + _lost_variance(model)
     return (
         named.withColumn(c.REASON, reason)
-        .withColumn("_lost", lost)
+        .withColumns(lost)
         .withColumn(c.SCORE, F.when(ranked, _total(order)))
         .withColumn(MEMBER_POINTS, F.when(ranked, _total(_of_members(order))))
         .withColumn(c.SCORE_PARTS, F.when(ranked, F.array(*struct)))
@@ -71,9 +71,10 @@ def score(design: DataFrame, model: PmtModel, *, on: date, rules: WelfareConfig)
             c.EXPENDITURE_IDR_MONTH, F.floor(F.exp(c.LOG_EXPENDITURE) * F.lit(model.smearing) + 0.5).cast("long")
         )
         .withColumn(c.STATE, F.when(ranked, F.lit(RANKED)).otherwise(F.lit(UNRANKED)))
-        .withColumn(c.CONFIDENCE, known)
+        .withColumn(c.CONFIDENCE, _share_known(model, used))
         .withColumn(c.SCORE_ERROR, F.when(ranked, F.floor(F.sqrt(variance) * _MICRO + 0.5)))
         .withColumns(_inputs(used))
+        .drop(_LEVEL_VARIANCE, *lost)
     )
 
 
@@ -270,8 +271,8 @@ def _reason(used: list[Feature]) -> Column:
     )
 
 
-def _signal(model: PmtModel, used: list[Feature], on: date, rules: WelfareConfig) -> tuple[Column, Column]:
-    """Return the variance that missing and stale inputs would bring, and the share of all that is there.
+def _lost(model: PmtModel, used: list[Feature], on: date, rules: WelfareConfig) -> dict[str, Column]:
+    """Return the variance that missing and stale inputs of each block would bring, as ``_lost_<block>``.
 
     A value that does not apply (the job of a family in which nobody works) is no gap: where the model has a
     coefficient for its absence and the block was asked, it counts as observed.
@@ -283,7 +284,7 @@ def _signal(model: PmtModel, used: list[Feature], on: date, rules: WelfareConfig
         for name in {feature.indicator for feature in used} & _traced()
     }
     whole = F.lit(provenance.WHOLE).cast("long")
-    lost: Column = F.lit(0.0)
+    lost: dict[str, Column] = {_lost_of(block): F.lit(0.0) for block in Block}
     for feature in used:
         signal = signals.get(feature.name, 0.0)
         if not signal:
@@ -292,11 +293,39 @@ def _signal(model: PmtModel, used: list[Feature], on: date, rules: WelfareConfig
         of_absence = f"{feature.name}_missing" in model.whole.slopes
         absent = F.when(asked[feature.block], whole).otherwise(F.lit(0)) if of_absence else F.lit(0)
         present = F.when(F.col(feature.column).isNotNull(), there).otherwise(absent)
-        lost = lost + (whole - present) * F.lit(signal / provenance.WHOLE)
-    total = sum(signals.get(feature.name, 0.0) for feature in used)
+        of_block = _lost_of(feature.block)
+        lost[of_block] = lost[of_block] + (whole - present) * F.lit(signal / provenance.WHOLE)
+    return lost
+
+
+def _lost_of(block: Block) -> str:
+    return f"_lost_{block.value}"
+
+
+def _share_known(model: PmtModel, used: list[Feature]) -> Column:
+    """Share of all that the inputs would bring that is there."""
+    total = sum(model.signals.get(feature.name, 0.0) for feature in used)
+    if not total:
+        return F.lit(1.0)
+    lost: Column = F.lit(0.0)
+    for block in Block:
+        lost = lost + F.col(_lost_of(block))
     # Six digits: a share of a sum of doubles is the same on every machine that far.
-    share = F.floor((1 - F.col("_lost") / F.lit(total)) * _MICRO + 0.5) / F.lit(float(_MICRO)) if total else F.lit(1.0)
-    return lost, share
+    return F.floor((1 - lost / F.lit(total)) * _MICRO + 0.5) / F.lit(float(_MICRO))
+
+
+def _lost_variance(model: PmtModel) -> Column:
+    """Variance by what is missing or stale: of a block that the family's variant does without, the variant's gap."""
+    gaps = model.gaps
+    lost: Column = F.lit(0.0)
+    for block in Block:
+        without = [name for name, blocks in VARIANTS.items() if name in gaps and block not in blocks]
+        here = F.col(_lost_of(block))
+        lost = lost + (F.when(F.col(c.MODEL_VARIANT).isin(without), F.lit(0.0)).otherwise(here) if without else here)
+    for name, gap in sorted(gaps.items()):
+        if gap:
+            lost = lost + F.when(F.col(c.MODEL_VARIANT) == name, F.lit(gap)).otherwise(F.lit(0.0))
+    return lost
 
 
 def _traced() -> frozenset[str]:

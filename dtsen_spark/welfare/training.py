@@ -174,6 +174,7 @@ def _in_log_points(variants: dict[str, Variant]) -> dict[str, Variant]:
             errors={key: value / 1e6 for key, value in variant.errors.items()},
             levels={key: (value + LOG_ORIGIN) / 1e6 for key, value in variant.levels.items()},
             level_errors={key: value / 1e6 for key, value in variant.level_errors.items()},
+            residual_sd=float(f"{variant.residual_sd / 1e6:.9g}"),
         )
         for name, variant in variants.items()
     }

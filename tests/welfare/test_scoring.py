@@ -19,7 +19,11 @@ MEANS = {"floor": 300, "members": 139, "education_mean": 200, "age_children": 30
 LEVELS = {"ID": 13.6, "32": 13.7, "3201:R": 13.9}
 ERRORS = {"ID": 0.01, "32": 0.02, "3201:R": 0.03}
 MODEL = PmtModel(
-    {name: Variant(SLOPES, {}, LEVELS, ERRORS) for name in ("full", "dwelling", "person")},
+    # No assets in it, so who lacks those lacks nothing.
+    {
+        name: Variant(SLOPES, {}, LEVELS, ERRORS, residual_sd)
+        for name, residual_sd in (("full", 0.4), ("dwelling", 0.4), ("person", 0.5))
+    },
     MEANS,
     1.0,
     {"households": 1000, "shrinkage_households": 100},
@@ -35,13 +39,21 @@ FAMILIES: dict[str, tuple[str, list[int]]] = {
     "forty": ("3201", [40, 38, *[20] * 38]),
     "twenty": ("3201", [40, 38, *[20] * 18]),
     "no adults": ("3201", [14, 9]),
+    "no dwelling": ("3201", [40, 38, 9, 7]),
 }
 
 
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession) -> dict[str, dict[str, Any]]:
     families = [
-        {c.FAMILY_ID: key, c.KAB_CODE: kab, c.REGION_CODE: kab, c.URBAN: False, c.MEMBERS: len(ages), c.FLOOR: "CEMENT"}
+        {
+            c.FAMILY_ID: key,
+            c.KAB_CODE: kab,
+            c.REGION_CODE: kab,
+            c.URBAN: False,
+            c.MEMBERS: len(ages),
+            c.FLOOR: None if key == "no dwelling" else "CEMENT",
+        }
         for key, (kab, ages) in FAMILIES.items()
     ]
     persons = [
@@ -93,3 +105,14 @@ def test_a_family_without_adults_is_ranked_without_what_only_adults_have(rows: d
     assert row["parts"][c.AGE] == 0.0002 * 1e6 * (100 - MEANS["age_children"])
     assert row[c.CONFIDENCE] < rows["here"][c.CONFIDENCE] == 1
     assert row[c.SCORE_ERROR] > rows["here"][c.SCORE_ERROR]
+
+
+def test_a_family_whose_dwelling_nobody_saw_is_as_unsure_as_the_model_without_it(
+    rows: dict[str, dict[str, Any]],
+) -> None:
+    row = rows["no dwelling"]
+    assert (row[c.MODEL_VARIANT], rows["here"][c.MODEL_VARIANT]) == ("person", "dwelling")
+    # Not by what the floor would bring, slope times spread, but by what the model without it leaves unexplained more.
+    variance = 0.03**2 + MODEL.coefficient_variance + 0.5**2 - 0.4**2
+    assert (row[c.SCORE_ERROR] / 1e6) ** 2 == pytest.approx(variance, rel=1e-3)
+    assert row[c.CONFIDENCE] < 1

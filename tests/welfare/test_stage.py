@@ -195,6 +195,7 @@ def check_card(job: Job, version: str) -> None:
     assert set(held_out["by_province"]) == {"32", "74"}
     assert 0 < held_out["by_kind"]["urban"]["targeting"]["40"]["exclusion_error"] < 0.5
     assert 0.15 < model.residual_sd < 0.25
+    assert model.variants["full"].residual_sd == model.residual_sd < model.variants["person"].residual_sd
 
 
 def test_a_month_keeps_model_and_cuts_and_says_what_moved(make_job: Callable[..., Job]) -> None:
