@@ -23,7 +23,7 @@ SMALL_LAKE = "small_lake"
 _SETTINGS = ("spark.master=local[2]", "spark.shuffle_partitions=2", "spark.driver_memory=2g")
 # On a few thousand rows compiling a plan costs more than running it. The slow tests run compiled plans, and must give
 # the same content hashes.
-_PROPERTIES = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 # For the same reason: the quick compiler of the JVM only. Left to itself it has 48 MB for its code, and stops for good
 # where they are full, which is after a minute; and one thread of garbage collection leaves the other core to a test.
 os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -XX:+UseSerialGC")
@@ -55,7 +55,7 @@ class SmallLake:
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """The configuration of the shared session; a job in a test must not change its properties."""
-    properties = {**_PROPERTIES, "spark.sql.warehouse.dir": tmp_path_factory.mktemp("warehouse").as_uri()}
+    properties = {**INTERPRETED, "spark.sql.warehouse.dir": tmp_path_factory.mktemp("warehouse").as_uri()}
     return config.load(settings=(*_SETTINGS, f"spark.options={json.dumps(properties)}"))
 
 

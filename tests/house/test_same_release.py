@@ -2,10 +2,13 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from pyspark.sql import SparkSession
@@ -13,7 +16,7 @@ from pyspark.sql import SparkSession
 from dtsen_spark import config, session
 from dtsen_spark.lake import Lake
 from dtsen_spark.release import Registry
-from tests.conftest import SmallLake
+from tests.conftest import INTERPRETED, SmallLake
 from tests.repack import repack
 from tests.servers import free_ports
 
@@ -72,26 +75,66 @@ def cluster() -> Iterator[str]:
 def test_a_job_submitted_to_a_cluster_gives_the_same_release(
     spark: SparkSession, small_lake: SmallLake, other_lake: Path, cluster: str
 ) -> None:
-    jars = [str(path) for path in session.jars()]
-    submit = [Path(sys.executable).parent / "spark-submit", "--master", cluster]
-    submit += ["--properties-file", config.conf_dir() / "spark" / "standalone.conf"]
-    submit += ["--conf", "spark.driver.memory=2g", "--conf", "spark.executor.memory=2g"]
-    submit += ["--jars", ",".join(jars), "--driver-class-path", os.pathsep.join(jars), ROOT / "jobs" / "run.py"]
-    submit += ["--landing", small_lake.nation / "landing", "--lake", other_lake]
-
-    done = _run([*submit, "--period", small_lake.period, "--publish"], {"PYSPARK_PYTHON": sys.executable})
+    done = _run(_submit(small_lake, other_lake, cluster), {"PYSPARK_PYTHON": sys.executable})
 
     assert done.returncode == 0, done.stderr
     assert hashes(spark, other_lake) == hashes(spark, small_lake.root)
 
 
-def _run(command: list[str | Path], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+@pytest.mark.slow
+@pytest.mark.cluster
+@pytest.mark.kill
+def test_a_worker_that_is_killed_changes_nothing_of_the_release(
+    spark: SparkSession, small_lake: SmallLake, other_lake: Path, cluster: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        job = subprocess.Popen(
+            list(map(str, _submit(small_lake, other_lake, cluster, INTERPRETED))),
+            cwd=ROOT,
+            env=_environment({"PYSPARK_PYTHON": sys.executable}),
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        # In the linkage, the longest stage: harmonise has said that it is done.
+        until = time.monotonic() + _MINUTES * 60
+        while "\nharmonise " not in log.read_text() and job.poll() is None and time.monotonic() < until:
+            time.sleep(0.1)
+        worker = int((ROOT / ".cluster" / "worker-1.pid").read_text(encoding="utf-8"))
+        # The whole group: the worker with its executor.
+        os.killpg(worker, signal.SIGKILL)
+        assert job.poll() is None, "the worker was killed after the job's end"
+        assert job.wait(timeout=_MINUTES * 60) == 0, log.read_text()
+    finally:
+        job.kill()
+    assert "Lost executor" in log.read_text()
+    assert hashes(spark, other_lake) == hashes(spark, small_lake.root)
+
+
+def _submit(
+    small_lake: SmallLake, lake: Path, cluster: str, properties: Mapping[str, str] = MappingProxyType({})
+) -> list[str | Path]:
+    jars = [str(path) for path in session.jars()]
+    submit: list[str | Path] = [Path(sys.executable).parent / "spark-submit", "--master", cluster]
+    submit += ["--properties-file", config.conf_dir() / "spark" / "standalone.conf"]
+    properties = {"spark.driver.memory": "2g", "spark.executor.memory": "2g", **properties}
+    submit += [part for name, value in properties.items() for part in ("--conf", f"{name}={value}")]
+    submit += ["--jars", ",".join(jars), "--driver-class-path", os.pathsep.join(jars), ROOT / "jobs" / "run.py"]
+    submit += ["--landing", small_lake.nation / "landing", "--lake", lake]
+    return [*submit, "--period", small_lake.period, "--publish"]
+
+
+def _environment(more: dict[str, str]) -> dict[str, str]:
     # The shared session's gateway must not be taken for that of a submit.
-    inherited = {key: value for key, value in os.environ.items() if key != "PYSPARK_GATEWAY_PORT"}
+    return {key: value for key, value in os.environ.items() if key != "PYSPARK_GATEWAY_PORT"} | more
+
+
+def _run(command: list[str | Path], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         list(map(str, command)),
         cwd=ROOT,
-        env=inherited | environment,
+        env=_environment(environment),
         capture_output=True,
         text=True,
         check=False,
