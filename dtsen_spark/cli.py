@@ -636,3 +636,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last wall: what is printed must hold no person's value
         return summary.print_unexpected(console, error)
     return ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

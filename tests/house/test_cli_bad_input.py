@@ -1,11 +1,14 @@
 """Bad arguments, configuration and folders: one clear message, the right exit code, and Spark never starts."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from dtsen_spark import cli, session, tables
 from dtsen_spark import lake as lakes
+from dtsen_spark.errors import ExitCode
 
 
 @pytest.fixture(autouse=True)
@@ -126,3 +129,14 @@ def test_help_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert cli.main([command, "--help"]) == 0
     assert "--landing" in capsys.readouterr().out
+
+
+def test_the_module_is_the_command_too(tmp_path: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "dtsen_spark.cli", "status", "--lake", str(tmp_path / "none")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == ExitCode.USAGE
+    assert "no lake here" in said.stderr
