@@ -25,7 +25,8 @@ def lake() -> Path:
 def read(path: str, build: str | None = None) -> pl.LazyFrame:
     """Read a table of the lake, such as master/person: published, or in the build of a release."""
     root = lake() / "build" / build if build else lake()
-    return pl.scan_delta(str(root / path))
+    # By PyArrow: Polars itself looks for a folder named "%20" where a path has a space (polars issue 20944).
+    return pl.scan_delta(str(root / path), use_pyarrow=True)
 
 
 def current_release() -> tuple[str, dict[str, int]]:
