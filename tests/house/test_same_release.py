@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
@@ -23,6 +24,8 @@ from tests.servers import free_ports
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ROOT / ".make" / "cluster.py"
 _MINUTES = 20
+# The script of spark-submit does not find its own home in a folder with a space in its name.
+SUBMITTER = {"PYSPARK_PYTHON": sys.executable, "SPARK_HOME": str(Path(pyspark.__file__).parent)}
 
 
 def hashes(spark: SparkSession, lake: Path) -> dict[str, tuple[int, str]]:
@@ -75,7 +78,7 @@ def cluster() -> Iterator[str]:
 def test_a_job_submitted_to_a_cluster_gives_the_same_release(
     spark: SparkSession, small_lake: SmallLake, other_lake: Path, cluster: str
 ) -> None:
-    done = _run(_submit(small_lake, other_lake, cluster), {"PYSPARK_PYTHON": sys.executable})
+    done = _run(_submit(small_lake, other_lake, cluster), SUBMITTER)
 
     assert done.returncode == 0, done.stderr
     assert hashes(spark, other_lake) == hashes(spark, small_lake.root)
@@ -92,7 +95,7 @@ def test_a_worker_that_is_killed_changes_nothing_of_the_release(
         job = subprocess.Popen(
             list(map(str, _submit(small_lake, other_lake, cluster, INTERPRETED))),
             cwd=ROOT,
-            env=_environment({"PYSPARK_PYTHON": sys.executable}),
+            env=_environment(SUBMITTER),
             stdout=file,
             stderr=file,
         )
