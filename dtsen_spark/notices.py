@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark import tables
 from dtsen_spark.config import conf_dir, read_yaml, validated
 from dtsen_spark.contract import local_frame
 from dtsen_spark.job import Period
@@ -23,7 +24,6 @@ from dtsen_spark.release import Registry, changes, write_file
 NOTICE_TEXT: Final = "notice_text"
 _OTHER: Final = "OTHER"
 _ADD: Final = "ADD"
-_DROP: Final = "DROP"
 
 
 class Templates(BaseModel):
@@ -59,7 +59,7 @@ class Templates(BaseModel):
         parts = (
             self.change[change],
             causes.get(cause, causes[general]),
-            self.from_when[notice if change == _DROP and notice else _ADD],
+            self.from_when[notice if change == tables.DROP and notice else _ADD],
             self.objection,
         )
         dates = {"notice_on": self.day(notice_on), "effective_on": self.day(effective_on)}
@@ -94,7 +94,7 @@ def notices(lake: Lake, program: str, since: str, until: str) -> DataFrame:
     Raises:
         UsageError: The program or one of the periods was never published.
     """
-    changed = changes(Registry(lake), program, since, until).where(F.col(c.CHANGE).isin(_ADD, _DROP))
+    changed = changes(Registry(lake), program, since, until).where(F.col(c.CHANGE).isin(_ADD, tables.DROP))
     texts, title = templates(), program_at(program, Period.parse(until)).title
     codes = (c.CHANGE, c.CHANGE_CAUSE, c.NOTICE, c.NOTICE_ON, c.EFFECTIVE_ON)
     # Changes × causes × dates: a few dozen.

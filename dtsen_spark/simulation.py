@@ -8,8 +8,8 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Final
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final
 from uuid import uuid4
 
 from pyspark.sql import DataFrame
@@ -65,20 +65,6 @@ _UNITS_OF: Final = {"idr_year_now": "units_now", "idr_year_then": "units_then"}
 _COUNTS: Final = tuple(field.name for field in fields(Moved))[2:]
 
 
-@dataclass(frozen=True)
-class Shift:
-    """``welfare.Moved`` as it may be shown: counts of few families are None, but for the nation."""
-
-    grouping: str
-    group: str
-    families: int | None
-    persons: int | None
-    winners: int | None
-    losers: int | None
-    persons_won: int | None
-    persons_lost: int | None
-
-
 # Count of families that says whether a count of persons is shown.
 _PERSONS_OF: Final = {"persons": "families", "persons_won": "winners", "persons_lost": "losers"}
 
@@ -96,7 +82,7 @@ class Simulated:
 
     release_id: str
     effects: tuple[Effect, ...]
-    shifts: tuple[Shift, ...] = ()
+    shifts: tuple[Moved, ...] = ()
 
 
 def simulate(
@@ -142,7 +128,7 @@ def simulate(
             raise UsageError(message)
     small_cell = config.privacy.small_cell
     scores: DataFrame | None = None
-    shifts: tuple[Shift, ...] = ()
+    shifts: tuple[Moved, ...] = ()
     try:
         if scenario is not None:
             ranked = welfare.simulate(store, release_id, scenario, on=job.period.last_day, rules=config.welfare)
@@ -157,7 +143,7 @@ def simulate(
     return Simulated(release_id, tuple(effects), shifts)
 
 
-def shown(moved: Sequence[Moved], small_cell: int) -> tuple[Shift, ...]:
+def shown(moved: Sequence[Moved], small_cell: int) -> tuple[Moved, ...]:
     """Leave out counts of few families, and what would let them be had from the sums.
 
     Args:
@@ -178,17 +164,11 @@ def shown(moved: Sequence[Moved], small_cell: int) -> tuple[Shift, ...]:
         )
         for figure in _PERSONS_OF.values()
     }
-    return tuple(
-        Shift(
-            one.grouping,
-            one.group,
-            **{
-                figure: None if key in hidden[_PERSONS_OF.get(figure, figure)] else getattr(one, figure)
-                for figure in _COUNTS
-            },
-        )
-        for key, one in of.items()
-    )
+    found = []
+    for key, one in of.items():
+        gone: dict[str, Any] = dict.fromkeys(name for name in _COUNTS if key in hidden[_PERSONS_OF.get(name, name)])
+        found.append(replace(one, **gone))
+    return tuple(found)
 
 
 def _effects(program: ProgramRules, now: DataFrame, then: DataFrame, small_cell: int) -> list[Effect]:
@@ -257,7 +237,7 @@ def as_json(found: Simulated) -> str:
     return json.dumps(asdict(found), indent=2, sort_keys=True) + "\n"
 
 
-def as_csv(lines: Sequence[Effect] | Sequence[Shift]) -> str:
+def as_csv(lines: Sequence[Effect] | Sequence[Moved]) -> str:
     """Return effects or shifts as CSV, one line each; regions are codes, never text of a person."""
     if not lines:
         return ""

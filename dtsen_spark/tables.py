@@ -6,6 +6,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
 from dtsen_spark import columns as c
 from dtsen_spark.contract import TableContract, fields
 
@@ -887,6 +890,14 @@ PMT_COEFFICIENT: Final = TableContract(
 
 
 # --- programs: who gets what, and why ------------------------------------------------------------------------------
+DROP: Final = "DROP"
+
+
+def leaves() -> Column:
+    """Return whether a row of a decision table left the program: since the last release, or against its own list."""
+    return (F.col(c.CHANGE) == DROP) | (F.col(c.CHANGE_VS_RECIPIENT) == DROP)
+
+
 def decision(program: str) -> TableContract:
     """Return the contract of a program's decision table: a row for every unit that was considered, and who left."""
     return TableContract(

@@ -14,7 +14,7 @@ from dtsen_spark.errors import UsageError
 from dtsen_spark.family import evaluate_family
 from dtsen_spark.lake import Lake
 from dtsen_spark.linkage import calibration, evaluate_linkage, hide_nik_test
-from dtsen_spark.release import Registry
+from dtsen_spark.release import Registry, previous_in
 from dtsen_spark.welfare import (
     against_oracle,
     evaluate_welfare,
@@ -87,7 +87,7 @@ def _against_truth(store: Lake, truth: Path, release: str, against: WelfareConfi
         design = family_design(read(tables.FAMILY_ATTRIBUTE), read(tables.PERSON_ATTRIBUTE))
         figures["oracle"] = against_oracle(figures, oracle(design, truths, against))
     # The first release has nothing before it that it could be as stable as.
-    if Registry(store).published_chain()[:1] not in ([], [release]):
+    if previous_in(Registry(store).published_chain(), release) is not None:
         figures["stability"] = stability(score, read(tables.WELFARE_CHANGE))
     return figures
 

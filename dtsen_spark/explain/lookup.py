@@ -18,7 +18,7 @@ from dtsen_spark.config import Config
 from dtsen_spark.contract import TableContract
 from dtsen_spark.lake import Lake
 from dtsen_spark.ledger import utc_now
-from dtsen_spark.release import Registry
+from dtsen_spark.release import Registry, previous_in
 from dtsen_spark.welfare import FamilyExplanation, explained, smearing
 
 Row = dict[str, Any]
@@ -51,7 +51,7 @@ class _Release:
         self.release_id = registry.require_current("explain")
         self.versions = registry.published_versions()
         # An earlier release is what a family's move is told against.
-        self.compared = registry.published_chain()[0] != self.release_id
+        self.compared = previous_in(registry.published_chain(), self.release_id) is not None
 
     def rows(self, table: TableContract, name: str, values: Iterable[str]) -> list[Row]:
         """Rows of a table whose column ``name`` is one of a few values; none where the table is not kept."""

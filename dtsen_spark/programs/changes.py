@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark import tables
 from dtsen_spark.programs.decide import (
     DECEASED,
     DECILE_OUTSIDE,
@@ -28,7 +29,6 @@ from dtsen_spark.programs.withdraw import WITHDRAWN
 
 ADD: Final = "ADD"
 KEEP: Final = "KEEP"
-DROP: Final = "DROP"
 NONE: Final = "NONE"
 
 # Causes that are no reasons of a decision.
@@ -105,7 +105,7 @@ def with_changes(decided: DataFrame, program: ProgramRules, past: Past | None, p
 
 def _with_notice(changed: DataFrame, rules: Rules, period_end: date) -> DataFrame:
     """Say what stands between a leaver and the end of the benefit, and from when a change can hold."""
-    leaves = (F.col(c.CHANGE) == DROP) | (F.col(c.CHANGE_VS_RECIPIENT) == DROP)
+    leaves = tables.leaves()
     comes = F.col(c.CHANGE) == ADD
     held = F.lit(rules.hold_catastrophic) & leaves & F.col(PROTECTED) & ~_has(DECEASED)
     # A death is a fact of the registry, a withdrawal the person's own wish, and neither an assessment of a person:
@@ -123,7 +123,9 @@ def _with_notice(changed: DataFrame, rules: Rules, period_end: date) -> DataFram
 
 
 def _change(before: Column, now: Column) -> Column:
-    return F.when(before & now, F.lit(KEEP)).when(before, F.lit(DROP)).when(now, F.lit(ADD)).otherwise(F.lit(NONE))
+    return (
+        F.when(before & now, F.lit(KEEP)).when(before, F.lit(tables.DROP)).when(now, F.lit(ADD)).otherwise(F.lit(NONE))
+    )
 
 
 def _joined(decided: DataFrame, program: ProgramRules, past: Past) -> DataFrame:

@@ -23,6 +23,7 @@ FOUND: Final = "_found"
 
 _WAGE_FLOOR: Final = "_minimum_wage"
 _KAB_DIGITS: Final = 4
+_REGISTRY: Final = "dukcapil:"
 _REGISTERS: Final[tuple[TableContract, ...]] = (
     tables.PAYROLL,
     tables.EMPLOYMENT_INSURANCE,
@@ -44,6 +45,24 @@ def excluded(program: str, exclusion: Exclusion) -> str:
 def counted(program: str, component: Component) -> str:
     """Name of the count: persons of a family whose dearest component it is."""
     return f"_{program}_{component.name}"
+
+
+def subjects(tickets: DataFrame, people: DataFrame) -> DataFrame:
+    """Put the person on each ticket about somebody whom the registry knows and who lives.
+
+    Args:
+        tickets: Some of ``corrections/ticket``.
+        people: From ``persons``: one row for each person, with NIK.
+
+    Returns:
+        One row for each such ticket: its columns, ``nik``, ``person_id``, ``family_id``.
+    """
+    # A registry record is named by its NIK.
+    numbered = tickets.where(F.col(c.SUBJECT_RECORD_ID).startswith(_REGISTRY)).withColumn(
+        c.NIK, F.substring_index(c.SUBJECT_RECORD_ID, ":", -1)
+    )
+    # ticket : person is n : 0..1; the few tickets decide the size.
+    return people.where(c.ALIVE).select(c.NIK, c.PERSON_ID, c.FAMILY_ID).join(numbered, c.NIK)
 
 
 def kab_of(region: Column) -> Column:

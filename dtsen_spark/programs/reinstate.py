@@ -6,12 +6,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark import tables
+from dtsen_spark.programs import facts
 from dtsen_spark.programs.decide import RECEIVES, SELECTED
 from dtsen_spark.programs.rules import ProgramRules, Reinstatement
 
 REINSTATED: Final = "REINSTATED"
 
-_REGISTRY: Final = "dukcapil:"
 _STANDS: Final = ("OPEN", "UPHELD")
 _BEFORE: Final = "_was_in"
 _PAPERS: Final = "_papers"
@@ -34,10 +35,8 @@ def with_papers(tickets: DataFrame, people: DataFrame, terms: Reinstatement) -> 
         # The day on which the village office found the subject's papers in order is the day that counts.
         & F.col(c.IDENTIFIED_ON).isNotNull()
         & F.col(c.OUTCOME).isin(*_STANDS)
-        & F.col(c.SUBJECT_RECORD_ID).startswith(_REGISTRY)
-    ).select(F.substring_index(c.SUBJECT_RECORD_ID, ":", -1).alias(c.NIK))
-    # person : tickets with papers is 0..1 : n; the few tickets decide the size.
-    return people.where(c.ALIVE).join(shown, c.NIK, "left_semi").select(c.PERSON_ID)
+    )
+    return facts.subjects(shown, people).select(c.PERSON_ID).distinct()
 
 
 def put_back(
@@ -62,9 +61,8 @@ def put_back(
         was = shown.withColumn(_BEFORE, F.lit(False))
     else:
         # Who is out now may have left one release ago: the drop is still told there.
-        dropped = (F.col(c.CHANGE) == "DROP") | (F.col(c.CHANGE_VS_RECIPIENT) == "DROP")
         # person with papers : previous decision is 1 : 0..1.
-        before = previous.where((F.col(c.DECISION) == SELECTED) | dropped).select(
+        before = previous.where((F.col(c.DECISION) == SELECTED) | tables.leaves()).select(
             c.PERSON_ID, F.lit(True).alias(_BEFORE)
         )
         was = shown.join(before, c.PERSON_ID, "left")

@@ -213,8 +213,8 @@ def _report(job: Job, programs: Sequence[ProgramRules], decided: Decided) -> Non
             F.count_if(is_selected).alias("units_selected"),
             F.count_if(F.col(c.DECISION) == decide.ELIGIBLE).alias("units_beyond_quota"),
             F.count_if(F.col(c.DECISION) == decide.EXCLUDED).alias("units_excluded"),
-            F.count_if(F.col(c.CHANGE) == changes.DROP).alias("units_dropped"),
-            F.count_if(F.col(c.CHANGE_VS_RECIPIENT) == changes.DROP).alias("recipients_dropped"),
+            F.count_if(F.col(c.CHANGE) == tables.DROP).alias("units_dropped"),
+            F.count_if(F.col(c.CHANGE_VS_RECIPIENT) == tables.DROP).alias("recipients_dropped"),
             F.count_if(c.HOLD).alias("units_held"),
             F.coalesce(F.sum(c.BENEFIT_IDR_YEAR), F.lit(0)).alias("benefit_total_idr_year"),
         )

@@ -6,11 +6,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.programs import facts
 from dtsen_spark.programs.rules import ProgramRules
 
 WITHDRAWN: Final = "WITHDRAWN"
 
-_REGISTRY: Final = "dukcapil:"
 _LEAVES: Final = "WITHDRAWAL"
 _ASKS: Final = "INCLUSION"
 _UPHELD: Final = "UPHELD"
@@ -27,16 +27,8 @@ def wishes(tickets: DataFrame, people: DataFrame) -> DataFrame:
         One row for each upheld ticket of these two kinds: ``person_id``, ``family_id``, ``ticket_kind``,
         ``state_since``, ``program`` (null = every program).
     """
-    upheld = tickets.where(
-        F.col(c.TICKET_KIND).isin(_LEAVES, _ASKS)
-        & (F.col(c.OUTCOME) == _UPHELD)
-        & F.col(c.SUBJECT_RECORD_ID).startswith(_REGISTRY)
-    ).select(
-        F.substring_index(c.SUBJECT_RECORD_ID, ":", -1).alias(c.NIK), c.TICKET_KIND, c.STATE_SINCE, F.col(c.PROGRAM)
-    )
-    # ticket : person is n : 0..1; the few tickets decide the size.
-    named = people.where(c.ALIVE).select(c.NIK, c.PERSON_ID, c.FAMILY_ID).join(upheld, c.NIK)
-    return named.select(c.PERSON_ID, c.FAMILY_ID, c.TICKET_KIND, c.STATE_SINCE, c.PROGRAM)
+    upheld = tickets.where(F.col(c.TICKET_KIND).isin(_LEAVES, _ASKS) & (F.col(c.OUTCOME) == _UPHELD))
+    return facts.subjects(upheld, people).select(c.PERSON_ID, c.FAMILY_ID, c.TICKET_KIND, c.STATE_SINCE, c.PROGRAM)
 
 
 def withdrawn(wished: DataFrame, program: ProgramRules) -> DataFrame:

@@ -13,7 +13,7 @@ from dtsen_spark.release.leavers import (
     with_outcome,
 )
 from dtsen_spark.release.manifest import is_genuine, signed
-from dtsen_spark.release.registry import Registry, Release, State, chain_of, contract_of, events_of
+from dtsen_spark.release.registry import Registry, Release, State, chain_of, contract_of, events_of, previous_in
 from dtsen_spark.release.serve import serve
 from dtsen_spark.release.status import status
 
@@ -36,6 +36,7 @@ __all__ = [
     "events_of",
     "is_genuine",
     "maintain",
+    "previous_in",
     "reinstate",
     "serve",
     "signed",

@@ -18,7 +18,6 @@ CONFIRMED: Final = "CONFIRMED"
 REVERSED: Final = "REVERSED"
 REINSTATED: Final = "REINSTATED"
 
-_DROP: Final = "DROP"
 _WAITS: Final = ("FIELD_CHECK", "HUMAN_DECISION")
 _BY_UNIT: Final = "_by_unit"
 _DECIDED_ON: Final = "_decided_on"
@@ -85,13 +84,9 @@ def reinstate(
     """
     record = _record(registry, program, period, REINSTATED, role, name)
     only = F.size(F.array_except(c.REASONS, F.array(*map(F.lit, despite)))) == 0
-    dropped = decisions_of(registry, program, period).where(_leaves() & only)
+    dropped = decisions_of(registry, program, period).where(tables.leaves() & only)
     says = f"were not dropped for {', '.join(despite)} only"
     return _record_listed(registry.lake, record, units, dropped, says)
-
-
-def _leaves() -> Column:
-    return (F.col(c.CHANGE) == _DROP) | (F.col(c.CHANGE_VS_RECIPIENT) == _DROP)
 
 
 def _record(registry: Registry, program: str, period: str, state: str, role: str, name: str) -> dict[str, Any]:
@@ -179,7 +174,7 @@ def with_outcome(registry: Registry, decisions: DataFrame, program: str) -> Data
     )
     waits = F.coalesce(F.col(c.NOTICE).isin(*_WAITS), F.lit(False))
     outcome, decided_on = F.col(f"_outcome.{c.STATE}"), F.col(f"_outcome.{_DECIDED_ON}")
-    back = F.coalesce((outcome == REINSTATED) & _leaves(), F.lit(False))
+    back = F.coalesce((outcome == REINSTATED) & tables.leaves(), F.lit(False))
     effective = (
         F.when(back, decided_on)
         .when(~waits, F.col(c.EFFECTIVE_ON))

@@ -108,6 +108,17 @@ def chain_of(events: Iterable[Mapping[str, Any]]) -> list[str]:
     return chain
 
 
+def previous_in(chain: Sequence[str], release_id: str) -> str | None:
+    """Return the release that was the current one before a release was published, or would be.
+
+    Args:
+        chain: From ``chain_of``.
+        release_id: The release, published or not.
+    """
+    older = chain[: chain.index(release_id)] if release_id in chain else chain
+    return older[-1] if older else None
+
+
 class Registry:
     """Releases of one lake."""
 

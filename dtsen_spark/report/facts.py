@@ -14,7 +14,7 @@ from dtsen_spark import columns as c
 from dtsen_spark import lake, tables
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import UsageError
-from dtsen_spark.release import State, chain_of, events_of
+from dtsen_spark.release import State, chain_of, events_of, previous_in
 
 Row = dict[str, Any]
 
@@ -80,7 +80,7 @@ def read(root: Path, period: str) -> Facts:
         raise UsageError(message)
     release_id = max((row[c.RELEASE_ID] for row in own), key=lambda text: int(text.rsplit(".", 1)[1]))
     state = next(row[c.STATE] for row in reversed(own) if row[c.RELEASE_ID] == release_id)
-    previous = _previous(events, release_id)
+    previous = previous_in(chain_of(events), release_id)
     stats = {table.name: _of(root, table, release_id, events) for table in tables.STATS}
     if not stats[tables.STATS_REGION.name]:
         message = f"{release_id}: it has no statistics yet; run every stage first (dtsen run)"
@@ -98,13 +98,6 @@ def read(root: Path, period: str) -> Facts:
         metrics=[row for row in lake.peek(root, tables.DQ_METRIC) if row[c.RELEASE_ID] == release_id],
         batches=lake.peek(root, tables.BATCH),
     )
-
-
-def _previous(events: Iterable[Row], release_id: str) -> str | None:
-    """The release that was the current one before this one was published (or would be)."""
-    chain = chain_of(events)
-    older = chain[: chain.index(release_id)] if release_id in chain else chain
-    return older[-1] if older else None
 
 
 def _failed(events: Iterable[Row]) -> list[str]:

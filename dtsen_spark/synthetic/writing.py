@@ -5,10 +5,11 @@ import gzip
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pyarrow.parquet
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -136,17 +137,17 @@ def _spoilt(delivery: Delivery, draws: Draws) -> DataFrame:
 
 def _move(scratch: Path, folder: Path, delivery: Delivery, suffix: str) -> int:
     folder.mkdir(parents=True)
-    listed: list[dict[str, Any]] = []
+    rows: dict[str, int] = {}
     for number, part in enumerate(sorted(scratch.glob("part-*"))):
         target = folder / f"part-{number:05d}.{suffix}"
         shutil.move(part, target)
-        listed.append({"name": target.name, "rows": _records(target, suffix), "sha256": _sha256(target)})
+        rows[target.name] = _records(target, suffix)
     shutil.rmtree(scratch)
-    write_manifest(folder, delivery.path, as_of=delivery.as_of.isoformat(), mode="full", files=listed)
-    return sum(file["rows"] for file in listed)
+    write_manifest(folder, delivery.path, as_of=delivery.as_of.isoformat(), mode="full", rows=rows)
+    return sum(rows.values())
 
 
-def write_manifest(folder: Path, path: str, *, as_of: str, mode: str, files: list[dict[str, Any]]) -> None:
+def write_manifest(folder: Path, path: str, *, as_of: str, mode: str, rows: Mapping[str, int]) -> None:
     """Write the manifest of a batch, last of all: without it the batch is still being delivered.
 
     Args:
@@ -154,7 +155,7 @@ def write_manifest(folder: Path, path: str, *, as_of: str, mode: str, files: lis
         path: Landing table as ``source/table``.
         as_of: Day that the batch describes, ``YYYY-MM-DD``.
         mode: ``full`` or ``delta``.
-        files: Name, rows and sha256 of each file.
+        rows: Rows of each file, by name; the files are there.
     """
     source, table = path.split("/")
     manifest = {
@@ -164,7 +165,7 @@ def write_manifest(folder: Path, path: str, *, as_of: str, mode: str, files: lis
         "as_of": as_of,
         "mode": mode,
         "schema_version": 1,
-        "files": files,
+        "files": [{"name": name, "rows": count, "sha256": _sha256(folder / name)} for name, count in rows.items()],
     }
     (folder / "_manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 

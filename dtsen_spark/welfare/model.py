@@ -166,13 +166,8 @@ class StrataSums:
     first: Matrix
 
     @property
-    def effective(self) -> Vector:
-        """Households of equal weight that would tell a mean as exactly (Kish 1965): unequal weights tell less."""
-        return np.where(self.squares > 0, self.weight**2 / np.where(self.squares > 0, self.squares, 1.0), 0.0)
-
-    @property
     def effective_households(self) -> float:
-        """The same of the whole survey."""
+        """Households of equal weight that would tell a mean as exactly (Kish 1965): unequal weights tell less."""
         squares = float(np.sum(self.squares))
         return float(np.sum(self.weight)) ** 2 / squares if squares else 0.0
 

@@ -86,7 +86,7 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Moved:
-    """Who of a group of families would stand elsewhere.
+    """Who of a group of families would stand elsewhere; what may not be shown of few is None.
 
     Attributes:
         grouping: One of ``GROUPINGS``.
@@ -101,12 +101,12 @@ class Moved:
 
     grouping: str
     group: str
-    families: int
-    persons: int
-    winners: int
-    losers: int
-    persons_won: int
-    persons_lost: int
+    families: int | None
+    persons: int | None
+    winners: int | None
+    losers: int | None
+    persons_won: int | None
+    persons_lost: int | None
 
 
 def read_scenario(path: Path) -> WelfareScenario:
