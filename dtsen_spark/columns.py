@@ -543,7 +543,6 @@ DECILE_BEFORE = _col("decile_before", _INT, "Desil in the last published release
 DECISIONS = _col("decisions", _STRINGS, "Each program's decision then and now: <program>: <then> > <now>.")
 ANSWERED_RELEASE = _col("answered_release", _STRING, "Release whose hand-over a program answered.", _PUBLIC)
 TICKETS = _col("tickets", _LONG, "Tickets; null where a small cell is suppressed.", _PUBLIC, unit="tickets")
-TICKETS_OVERDUE = _col("tickets_overdue", _LONG, "Tickets whose present step is late.", _PUBLIC, unit="tickets")
 MEDIAN_DAYS = _col("median_days", _DOUBLE, "Median of the days from the first event.", _PUBLIC, unit="days")
 P90_DAYS = _col("p90_days", _DOUBLE, "Ninth decile of the days from the first event.", _PUBLIC, unit="days")
 VERIFIED_ON = _col("verified_on", _DATE, "Day on which the value was found to be true.", _PUBLIC)

@@ -1132,8 +1132,11 @@ STATS_FIGURE: Final = TableContract(
 STATS_OBJECTION: Final = TableContract(
     layer="stats",
     name="objection",
-    one_row_is="period × region (nation to village) × channel × outcome × action that led to it",
-    key=(c.PERIOD, c.REGION_CODE, c.CHANNEL, c.OUTCOME, c.ACTION),
+    one_row_is=(
+        "period × region (nation to village) × channel × outcome × action that led to it × overdue: "
+        "tickets that are open at its end, or ended since the release before; one row where all of a region is hidden"
+    ),
+    key=(c.PERIOD, c.REGION_CODE, c.CHANNEL, c.OUTCOME, c.ACTION, c.OVERDUE),
     fields=fields(
         c.REGION_CODE,
         c.REGION_LEVEL,
@@ -1141,14 +1144,34 @@ STATS_OBJECTION: Final = TableContract(
         c.CHANNEL,
         c.OUTCOME,
         c.ACTION,
+        c.OVERDUE,
         c.TICKETS,
-        c.TICKETS_OVERDUE,
         c.MEDIAN_DAYS,
         c.P90_DAYS,
         c.SUPPRESSED,
         c.PERIOD,
         c.RELEASE_ID,
         required=(c.REGION_CODE, c.REGION_LEVEL),
+    ),
+    published=True,
+    slice_by=(c.PERIOD,),
+)
+STATS_TREND: Final = TableContract(
+    layer="stats",
+    name="trend",
+    one_row_is="period × region (nation, province) × metric × subject: figures to be looked at over time",
+    key=(c.PERIOD, c.REGION_CODE, c.METRIC, c.SUBJECT),
+    fields=fields(
+        c.REGION_CODE,
+        c.REGION_LEVEL,
+        c.REGION_NAME,
+        c.METRIC,
+        c.SUBJECT,
+        c.VALUE,
+        c.SUPPRESSED,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.REGION_CODE, c.REGION_LEVEL, c.METRIC, c.SUBJECT),
     ),
     published=True,
     slice_by=(c.PERIOD,),
@@ -1165,6 +1188,7 @@ STATS: Final = (
     STATS_LINKAGE,
     STATS_FIGURE,
     STATS_OBJECTION,
+    STATS_TREND,
 )
 
 # --- ops: accounts, written as the run goes ------------------------------------------------------------------------

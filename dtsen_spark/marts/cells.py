@@ -56,7 +56,7 @@ def region_rows(scored: Iterable[Row], residents: Mapping[str, int], sealed: Col
         people, known = persons[region, value], registry.get(region)
         rows.append(
             {
-                **_place(region),
+                **place(region),
                 c.PERSONS: people if shown else None,
                 c.FAMILIES: families[region, value] if shown else None,
                 c.REGISTRY_PERSONS: known,
@@ -245,14 +245,15 @@ def _by(rows: Iterable[Row], name: str) -> dict[str, list[Row]]:
 def _row(cell: Cell, secret: bool, by: tuple[str, ...], sums: Mapping[str, Mapping[Cell, int]]) -> Row:
     region, value = cell
     return {
-        **_place(region),
+        **place(region),
         **dict(zip(by, value, strict=True)),
         **{name: None if secret else counts.get(cell, 0) for name, counts in sums.items()},
         c.SUPPRESSED: secret,
     }
 
 
-def _place(region: str) -> Row:
+def place(region: str) -> Row:
+    """Return the columns that say which region a row is about: code, level and name."""
     return {
         c.REGION_CODE: region,
         c.REGION_LEVEL: 0 if region == NATION else DIGITS.index(len(region)),

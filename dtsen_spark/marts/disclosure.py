@@ -1,8 +1,8 @@
 """Which cells of a table of regions are left out, so that nobody can be found by counting or by subtracting.
 
-A table holds, for each region of a tree (nation, province, kab/kota, kecamatan), the counts of the same values. What a
-reader can work out is a system of sums: a region is the sum of its parts, and the total of a region is known from
-another table. Two kinds of rows are taken out, and a closed form says when that is enough:
+A table holds, for each region of a tree (nation, province, kab/kota, kecamatan, village), the counts of the same
+values. What a reader can work out is a system of sums: a region is the sum of its parts, and the total of a region is
+known from another table. Two kinds of rows are taken out, and a closed form says when that is enough:
 
 - *Values* that are small in the nation are hidden everywhere, with the next smallest as cover, so that only their sum
   can be had. The rest of the scheme sees them as one value.
@@ -24,7 +24,7 @@ from typing import Any, Final
 from dtsen_spark.marts.suppression import suppressed
 
 NATION: Final = "00"
-DIGITS: Final = (0, 2, 4, 6)  # of nation, province, kab/kota, kecamatan: the place is the level
+DIGITS: Final = (0, 2, 4, 6, 10)  # of nation, province, kab/kota, kecamatan, village: the place is the level
 
 Value = tuple[Any, ...]
 Cell = tuple[str, Value]
@@ -76,7 +76,7 @@ def upward(code: str, deepest: int) -> Iterator[str]:
 
 def parent(region: str) -> str:
     """Return the region that a region is part of; not for the nation."""
-    return NATION if len(region) == DIGITS[1] else region[: len(region) - 2]
+    return region[: DIGITS[DIGITS.index(len(region)) - 1]] or NATION
 
 
 def hidden_regions(totals: Mapping[str, int], small: int, before: Before = Before()) -> frozenset[str]:
@@ -120,6 +120,23 @@ def listed(table: Table, small: int) -> list[tuple[Cell, bool]]:
                 if secret or value in rows[region]:
                     out.append(((region, value), secret))
     return out
+
+
+def known_sums(table: Table, small: int) -> list[frozenset[Value]]:
+    """Return the sets of values whose sum may be shown for the nation and every region that is not hidden.
+
+    Args:
+        table: The counts.
+        small: Counts from 1 to below this are small.
+
+    Returns:
+        Each value of the nation in one set: the blocks, those too small in the nation among the rest.
+    """
+    return _partition(_nation(table), table.blocks, small)
+
+
+def _nation(table: Table) -> dict[Value, int]:
+    return {value: count for (region, value), count in table.counts.items() if region == NATION and count}
 
 
 def _order(value: Value) -> tuple[tuple[bool, str], ...]:

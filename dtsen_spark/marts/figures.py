@@ -1,41 +1,52 @@
-"""``stats/figure``: figures of the whole release that no region has: links, the PMT card, objections by kind.
+"""``stats/figure``: figures of the whole release that no region has: links, the PMT card, objections by kind and step.
 
 An example of a link is an agreement pattern that many pairs share: levels and weights, no value of a person.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.job import Job
-from dtsen_spark.marts.suppression import suppressed
+from dtsen_spark.marts.disclosure import NATION
+from dtsen_spark.marts.objections import Objections
+from dtsen_spark.marts.suppression import guarded, suppressed
 
 Row = dict[str, Any]
+Cell = tuple[str, str, str]
 
 LINK_WEIGHT: Final = "link_weight"  # subject = state of the pair, metric = weight in bits, value = pairs
 LINK_EXAMPLE: Final = "link_example"  # subject = state and number, metric = comparison: level, value = bits
 PMT: Final = "pmt"  # subject = model, or kind of region
 TARGETING: Final = "targeting"  # subject = poorest share in per cent, metric = kind of error
-OBJECTION: Final = "objection"  # subject = kind of ticket, metric = outcome, value = tickets
+OBJECTION: Final = "objection"  # subject = kind of ticket or all, metric = where they stand or all, value = tickets
+OBJECTION_CHANNEL: Final = "objection_channel"  # subject = channel, the rest the same
+OBJECTION_STEP: Final = "objection_step"  # subject = state that an event ended, metric = median_days or p90_days
 PAIRS: Final = "pairs"
+ALL: Final = "all"
+OTHER: Final = "OTHER"
 
 _EXAMPLES: Final = 4  # of each state
 _PATTERNS: Final = 400
 _BITS: Final = "_bits"
 
 
-def figure_rows(job: Job, small: int) -> list[Row]:
+def figure_rows(job: Job, small: int, tickets: DataFrame | None, found: Objections) -> list[Row]:
     """Return the rows of ``stats/figure``.
 
     Args:
-        job: The run; reads ``linkage/edge``, ``corrections/ticket`` and the card of the model that scored.
-        small: Pairs and tickets below this are left out.
+        job: The run; reads ``linkage/edge``, ``corrections/event`` and the card of the model that scored.
+        small: Pairs, tickets and events below this are left out.
+        tickets: Tickets that the release counts, if any.
+        found: What may be shown of them by region.
     """
-    return [*_links(job, small), *pmt_rows(_card(job)), *_objections(job, small)]
+    return [*_links(job, small), *pmt_rows(_card(job)), *_objections(job, small, tickets, found)]
 
 
 def _links(job: Job, small: int) -> list[Row]:
@@ -57,29 +68,82 @@ def _links(job: Job, small: int) -> list[Row]:
     return rows + example_rows((row[c.STATE], row[c.AGREEMENT], row[PAIRS]) for row in patterns)
 
 
-def _objections(job: Job, small: int) -> list[Row]:
-    if not job.has(tables.TICKET):
+def _objections(job: Job, small: int, tickets: DataFrame | None, found: Objections) -> list[Row]:
+    if tickets is None:
         return []
-    counted = job.read(tables.TICKET).groupBy(c.TICKET_KIND, c.OUTCOME).count().collect()  # kinds × outcomes
-    return objection_rows(((row[0], row[1], row[2]) for row in counted), small)
+    # Kinds × channels × outcomes.
+    counted = tickets.groupBy(c.TICKET_KIND, c.CHANNEL, c.OUTCOME, c.OVERDUE).count().collect()
+    steps = (
+        # ticket : its applied events is 1 : n.
+        job.read(tables.TICKET_EVENT)
+        .join(tickets.select(c.TICKET_ID), c.TICKET_ID)
+        .where(F.col(c.REASON).isNull() & F.col(c.DAYS).isNotNull())
+        .groupBy(c.STATE_BEFORE)
+        .agg(F.count(F.lit(1)), F.percentile(c.DAYS, 0.5), F.percentile(c.DAYS, 0.9))
+        .collect()  # states
+    )
+    stands = ((row[0], row[1], standing(row[2], overdue=row[3]), row[4]) for row in counted)
+    rows = objection_rows(stands, found, small)
+    return rows + step_rows(((row[0], row[1], row[2], row[3]) for row in steps), small)
 
 
-def objection_rows(tickets: Iterable[tuple[str | None, str, int]], small: int) -> list[Row]:
-    """Return how many tickets of each kind had which outcome, small cells left out with their cover.
+def objection_rows(
+    tickets: Iterable[tuple[str | None, str | None, str, int]], found: Objections, small: int
+) -> list[Row]:
+    """Return how many tickets of each kind, and of each channel, stand where, small cells left out with their cover.
 
     Args:
-        tickets: Kind, outcome, tickets.
+        tickets: Kind, channel, standing (from ``standing``), tickets.
+        found: What ``stats/objection`` shows: sums of a channel stand in both.
         small: Tickets below this are left out.
     """
-    counts = {(kind or "OTHER", outcome): count for kind, outcome, count in tickets}
-    groups = [
-        [cell for cell in counts if value in cell] for value in sorted({value for cell in counts for value in cell})
-    ]
-    out = suppressed(counts, [*groups, list(counts)], small)
+    counts: dict[Cell, int] = defaultdict(int)
+    totals: dict[tuple[str, Cell], set[Cell]] = defaultdict(set)
+    every = (OBJECTION, ALL, ALL)
+    for kind, channel, stands, count in tickets:
+        of_all = (OBJECTION, ALL, stands)
+        for topic, subject in ((OBJECTION, kind or OTHER), (OBJECTION_CHANNEL, channel or OTHER)):
+            cell, whole = (topic, subject, stands), (topic, subject, ALL)
+            for one in (cell, whole):
+                counts[one] += count
+            totals[topic, whole].add(cell)
+            totals[topic, of_all].add(cell)
+            totals[topic, every].add(whole)
+        for one in (of_all, every):
+            counts[one] += count
+    shown = {
+        (OBJECTION_CHANNEL, channel or OTHER, standing(outcome, overdue=overdue))
+        for region, (channel, outcome, overdue) in found.sums
+        if region == NATION
+    }
+    channels = {cell for cell in counts if cell[0] == OBJECTION_CHANNEL and cell[2] != ALL}
+    known = shown | ({every} if NATION in found.totals else set())
+    parts = [(total, sorted(cells)) for (_, total), cells in sorted(totals.items())]
+    out = guarded(counts, parts, small, known=known, secret=channels - shown)
     return [
-        {c.TOPIC: OBJECTION, c.SUBJECT: kind, c.METRIC: outcome, c.VALUE: float(counts[kind, outcome])}
-        for kind, outcome in sorted(counts)
-        if (kind, outcome) not in out
+        {c.TOPIC: topic, c.SUBJECT: subject, c.METRIC: stands, c.VALUE: float(counts[topic, subject, stands])}
+        for topic, subject, stands in sorted(counts)
+        if (topic, subject, stands) not in out
+    ]
+
+
+def standing(outcome: str, *, overdue: bool) -> str:
+    """Return where a ticket stands: its outcome, the late ones apart."""
+    return f"{outcome}_OVERDUE" if overdue else outcome
+
+
+def step_rows(steps: Iterable[tuple[str | None, int, float, float]], small: int) -> list[Row]:
+    """Return how long tickets stayed in each state that an event ended; how many did would add up with other tables.
+
+    Args:
+        steps: State, events, median and ninth decile of the days.
+        small: States that fewer events ended are left out.
+    """
+    return [
+        {c.TOPIC: OBJECTION_STEP, c.SUBJECT: str(state), c.METRIC: metric, c.VALUE: days}
+        for state, events, median, p90 in sorted(steps, key=lambda step: str(step[0]))
+        if events >= small
+        for metric, days in ((c.MEDIAN_DAYS, median), (c.P90_DAYS, p90))
     ]
 
 

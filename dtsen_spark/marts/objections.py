@@ -1,44 +1,80 @@
-"""How objections fare, by village and channel: received, upheld, rejected and by whom, how long, how many are late."""
+"""How objections fare, by village and channel: upheld, rejected and by whom, how long, how many are late.
+
+A release counts the tickets that are open at its period's end and those that ended since the release before: a ticket
+that ended is counted once, so that two releases side by side do not show the few that came between them.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark import regions
-from dtsen_spark.marts.suppression import suppressed
+from dtsen_spark.marts.cells import place
+from dtsen_spark.marts.disclosure import DIGITS, NATION, Before, Cell, Table, Value, known_sums, listed
 
-NATION: Final = "00"
-_NATION_NAME: Final = "Indonesia"
-_DIGITS: Final = (2, 4, 6, 10)  # of province, kab/kota, kecamatan, village
-_CELL: Final = (c.REGION_CODE, c.CHANNEL, c.OUTCOME, c.ACTION)
+OPEN: Final = "OPEN"
+BY: Final = (c.CHANNEL, c.OUTCOME, c.ACTION, c.OVERDUE)
+_MEASURES: Final = (c.TICKETS, c.MEDIAN_DAYS, c.P90_DAYS)
+_NOTHING: Final = Before()
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Objections:
+    """Counts of tickets that may be shown.
+
+    Attributes:
+        rows: Rows of ``stats/objection``.
+        sums: Tickets by region, channel, outcome and whether overdue; only those that may be shown.
+        totals: Tickets by region; only those that may be shown.
+    """
+
+    rows: list[Row]
+    sums: Mapping[tuple[str, Value], int]
+    totals: Mapping[str, int]
+
+
+def of_period(tickets: DataFrame, before: DataFrame | None, since: date | None) -> DataFrame:
+    """Return the tickets that a release counts.
+
+    Args:
+        tickets: ``corrections/ticket``.
+        before: The same of the last published release; None where it is of the same period, or there is none.
+        since: Last day of the last published period before this one; None where there is none.
+    """
+    if before is not None:
+        # ticket : ticket that had ended is 1 : 0..1. By what was known then, so that a late delivery counts too.
+        return tickets.join(before.where(F.col(c.OUTCOME) != OPEN).select(c.TICKET_ID), c.TICKET_ID, "left_anti")
+    if since is not None:
+        return tickets.where((F.col(c.OUTCOME) == OPEN) | (F.col(c.STATE_SINCE) > F.lit(since)))
+    return tickets
 
 
 def counted_tickets(tickets: DataFrame) -> list[Row]:
     """Count the tickets of every region and its ancestors.
 
     Args:
-        tickets: ``corrections/ticket``.
+        tickets: From ``of_period``.
 
     Returns:
-        One row for each region (nation to village) × channel × outcome × last action: ``tickets``,
-        ``tickets_overdue``, ``median_days``, ``p90_days``; as many as villages with tickets, whatever the population.
+        One row for each region (nation to village) × channel × outcome × last action × overdue: ``tickets``,
+        ``median_days``, ``p90_days``; as many as villages with tickets, whatever the population.
     """
     code = F.col(c.REGION_CODE)
-    upward = [F.when(F.length(code) >= digits, F.substring(code, 1, digits)) for digits in _DIGITS]
+    upward = [F.when(F.length(code) >= digits, F.substring(code, 1, digits)) for digits in DIGITS[1:]]
     # Every ticket counts once on each level: five rows a ticket.
     levels = F.array_distinct(F.array_compact(F.array(F.lit(NATION), *upward)))
     return [
         row.asDict()
         for row in tickets.withColumn(c.REGION_CODE, F.explode(levels))
-        .groupBy(*_CELL)
+        .groupBy(c.REGION_CODE, *BY)
         .agg(
             F.count(F.lit(1)).alias(c.TICKETS),
-            F.count_if(c.OVERDUE).alias(c.TICKETS_OVERDUE),
             F.percentile(c.DAYS_OPEN, 0.5).alias(c.MEDIAN_DAYS),
             F.percentile(c.DAYS_OPEN, 0.9).alias(c.P90_DAYS),
         )
@@ -46,36 +82,52 @@ def counted_tickets(tickets: DataFrame) -> list[Row]:
     ]
 
 
-def objection_rows(counted: Iterable[Row], small_cell: int) -> list[Row]:
-    """Return ``stats/objection``: small cells are left out, and what would give them away.
+def objections(counted: Iterable[Row], small: int, before: Before = _NOTHING) -> Objections:
+    """Return what may be shown of the tickets.
+
+    Sums of a channel's outcomes are shown beside the actions that led to them, so each is a block of its own.
 
     Args:
         counted: From ``counted_tickets``.
-        small_cell: Tickets below this are suppressed.
+        small: Tickets below this are suppressed.
+        before: What the last release left out of ``stats/objection``.
     """
-    cells = {tuple(row[name] for name in _CELL): row for row in counted}
-    counts = {cell: int(row[c.TICKETS]) for cell, row in cells.items()}
-    groups: dict[Any, list[Any]] = defaultdict(list)
-    for cell in counts:
-        region, *values = cell
-        # Totals run down the regions, and across the channels and outcomes of a region.
-        groups[region].append(cell)
-        if region != NATION:
-            groups[_parent(region), *values].append(cell)
-    hidden = suppressed(counts, groups.values(), small_cell)
-    measures = (c.TICKETS, c.TICKETS_OVERDUE, c.MEDIAN_DAYS, c.P90_DAYS)
-    return [
+    cells: dict[Cell, Row] = {(row[c.REGION_CODE], tuple(row[name] for name in BY)): row for row in counted}
+    blocks: dict[Value, set[Value]] = defaultdict(set)
+    for _, value in cells:
+        blocks[_sum_of(value)].add(value)
+    table = Table(
+        {cell: int(row[c.TICKETS]) for cell, row in cells.items()},
+        before=before,
+        blocks=[blocks[key] for key in sorted(blocks, key=str)],
+        totals_known=False,
+    )
+    told = listed(table, small)
+    showing = {region for (region, _), secret in told if not secret}
+    rows = [
         {
-            **dict(zip(_CELL, cell, strict=True)),
-            c.REGION_LEVEL: 0 if cell[0] == NATION else 1 + _DIGITS.index(len(cell[0])),
-            c.REGION_NAME: _NATION_NAME if cell[0] == NATION else regions.name_of(cell[0]),
-            **{name: None if cell in hidden else cells[cell][name] for name in measures},
-            c.SUPPRESSED: cell in hidden,
+            **place(cell[0]),
+            **dict(zip(BY, cell[1], strict=True)),
+            **{name: None if secret else cells[cell][name] for name in _MEASURES},
+            c.SUPPRESSED: secret,
         }
-        for cell in sorted(counts, key=lambda cell: [(value is None, str(value)) for value in cell])
+        for cell, secret in told
+        if cell[0] in showing
     ]
+    # Most villages have few tickets: one row says so, instead of one for each value that the nation has.
+    rows += [{**place(region), c.SUPPRESSED: True} for region in sorted({cell[0] for cell, _ in told} - showing)]
+    known = [part for part in known_sums(table, small) if len({_sum_of(value) for value in part}) == 1]
+    sums: dict[tuple[str, Value], int] = defaultdict(int)
+    totals: dict[str, int] = defaultdict(int)
+    key_of = {value: _sum_of(value) for part in known for value in part}
+    for (region, value), count in table.counts.items():
+        if region in showing:
+            totals[region] += count
+            if value in key_of:
+                sums[region, key_of[value]] += count
+    return Objections(rows, dict(sums), dict(totals))
 
 
-def _parent(region: str) -> str:
-    shorter = [digits for digits in _DIGITS if digits < len(region)]
-    return region[: shorter[-1]] if shorter else NATION
+def _sum_of(value: Value) -> Value:
+    channel, outcome, _, overdue = value
+    return (channel, outcome, overdue)

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
 from dtsen_spark import columns as c
 from dtsen_spark import lake, privacy, regions, tables
 from dtsen_spark.contract import TableContract, local_frame
-from dtsen_spark.job import Job
-from dtsen_spark.marts import cells, counting, figures
+from dtsen_spark.job import Job, Period
+from dtsen_spark.marts import cells, counting, figures, objections, trend
 from dtsen_spark.marts.disclosure import Before
-from dtsen_spark.marts.objections import counted_tickets, objection_rows
 
 STAGE: Final = "marts"
 
@@ -27,8 +29,8 @@ def run(job: Job) -> None:
     """Write the statistics of the release, a table of each contract of ``tables.STATS``.
 
     Reads ``welfare/score``, ``master/person``, ``master/person_attribute``, ``programs/<program>``,
-    ``linkage/membership``, ``linkage/edge``, ``corrections/ticket``, the card of the PMT model, and what the last
-    published release left out.
+    ``linkage/membership``, ``linkage/edge``, ``corrections/ticket``, ``corrections/event``, ``welfare/cutpoint``, the
+    card of the PMT model, and what the last published release left out and which tickets had ended in it.
 
     Args:
         job: The run.
@@ -66,6 +68,12 @@ def run(job: Job) -> None:
     def withheld(program: str) -> frozenset[str]:
         return sealed | cells.withheld(row for row in programs if row[c.PROGRAM] == program)
 
+    tickets = _tickets(job)
+    found = objections.objections(
+        [] if tickets is None else objections.counted_tickets(tickets),
+        small,
+        _before(job, tables.STATS_OBJECTION, objections.BY),
+    )
     rows = {
         tables.STATS_REGION: cells.region_rows(scored, regions.population(), sealed),
         tables.STATS_DECILE: deciles,
@@ -102,17 +110,36 @@ def run(job: Job) -> None:
             counting.known(job), small, sealed, _before_of(job, tables.STATS_COVERAGE, (), c.SOURCE)
         ),
         tables.STATS_LINKAGE: cells.linkage_rows(counting.linked(job), small),
-        tables.STATS_FIGURE: figures.figure_rows(job, small),
-        tables.STATS_OBJECTION: objection_rows(
-            counted_tickets(job.read(tables.TICKET)) if job.has(tables.TICKET) else [], small
-        ),
+        tables.STATS_FIGURE: figures.figure_rows(job, small, tickets, found),
+        tables.STATS_OBJECTION: found.rows,
     }
+    rows[tables.STATS_TREND] = trend.trend_rows(rows, found, _cuts(job))
     # Every release's publication replaces the slice of its period, so all are written even where empty.
     # Each write is a small job that mostly waits for its plan, so they go side by side.
     with ThreadPoolExecutor(_WRITERS) as writers:
         list(writers.map(lambda table: _write(job, table, rows[table]), tables.STATS))
     for table in tables.STATS:
         _report(job, table, rows[table])
+
+
+def _tickets(job: Job) -> DataFrame | None:
+    if not job.has(tables.TICKET):
+        return None
+    version = job.published_versions.get(tables.STATS_FIGURE.path)
+    # The smallest table that holds every published period.
+    past = [] if version is None else lake.peek(job.lake.root, tables.STATS_FIGURE, version)
+    ends = {Period.parse(row[c.PERIOD]).last_day for row in past}
+    since = max((day for day in ends if day < job.period.last_day), default=None)
+    earlier = job.previous_release is not None and Period.of_release(job.previous_release).last_day == since
+    return objections.of_period(job.read(tables.TICKET), job.published(tables.TICKET) if earlier else None, since)
+
+
+def _cuts(job: Job) -> dict[int, int]:
+    if not job.has(tables.CUTPOINT):
+        return {}
+    # Nine for each unit.
+    cuts = job.read(tables.CUTPOINT).where(F.col(c.UNIT) == job.config.welfare.unit).collect()
+    return {row[c.K]: row[c.SCORE] for row in cuts}
 
 
 def _before(job: Job, table: TableContract, by: tuple[str, ...]) -> Before:

@@ -153,4 +153,10 @@ def test_the_stage_writes_tables_that_agree(make_job: Callable[..., Job]) -> Non
     }
     assert figures["link_weight", "LINKED", "20"] == 12
     assert figures["link_example", "LINKED 1", "name: same"] == 13.5
+    series = {
+        (row[c.REGION_CODE], row[c.METRIC], row[c.SUBJECT]): row[c.VALUE]
+        for row in job.read(tables.STATS_TREND).collect()
+    }
+    assert series["00", "persons", "all"] == 80
+    assert (series["32", "selected", "pkh"], series["32", "added", "pkh"]) == (20, 20)
     assert set(job.outputs) == {table.path for table in tables.STATS}
