@@ -5,6 +5,7 @@ who see few colours too (Okabe and Ito), and are dark enough on white; every cha
 """
 
 import html
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ ORANGE: Final = "#b25000"
 GREEN: Final = "#00664a"
 GREY: Final = "#6b7280"
 PALETTE: Final = (BLUE, ORANGE, GREEN, "#7a3e74", "#8a6d00", GREY)
+# Vega shortens numbers as physicists do; to an Indonesian reader M is a thousand millions.
+_PREFIXED: Final = re.compile(r">([−\d.,]+)([kMG])<")
+_PREFIXES: Final = {"id": {"k": " rb", "M": " jt", "G": " M"}, "en": {"k": "k", "M": "m", "G": "bn"}}
 _FONT: Final = "Helvetica, Arial, sans-serif"
 
 
@@ -38,6 +42,8 @@ def svg(chart: Any, description: str, language: str) -> str:
     themed = chart.configure(
         font=_FONT,
         background="white",
+        # Room for the longer of the two languages' numbers, which are written in after the drawing.
+        padding={"left": 14, "right": 8, "top": 5, "bottom": 5},
         axis=alt.AxisConfig(
             labelFontSize=12,
             titleFontSize=12,
@@ -66,7 +72,12 @@ def svg(chart: Any, description: str, language: str) -> str:
         vl_version=".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2]),
         format_locale={"decimal": decimal, "thousands": thousands, "grouping": [3], "currency": ["Rp", ""]},
     )
-    return str(drawn).replace("<svg ", f'<svg role="img" aria-label="{html.escape(description)}" ', 1)
+    drawn = _PREFIXED.sub(lambda found: f">{_written(found[1], found[2], language)}<", str(drawn))
+    return drawn.replace("<svg ", f'<svg role="img" aria-label="{html.escape(description)}" ', 1)
+
+
+def _written(number: str, prefix: str, language: str) -> str:
+    return number if number == "0" else number + _PREFIXES[language][prefix]
 
 
 def numbers(title: str | None, form: str = ",.0f") -> Any:
@@ -106,6 +117,26 @@ def columns(data: Data, label: str, value: str, part: str, axis: Any, title: str
             color=alt.Color(f"{part}:N", scale=alt.Scale(range=list(PALETTE))),
         )
         .properties(width=_WIDTH - 40, height=190)
+    )
+
+
+def lines(data: Data, label: str, value: str, part: str, axis: Any) -> Any:
+    """A line for each part over the labels, both in the order of the data."""
+    # A field of its own: a second legend of the same one would stand beside the first.
+    data = [{**row, "dash": row[part]} for row in data]
+    periods = alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=6)
+    order, names = (list(dict.fromkeys(row[key] for row in data)) for key in (label, part))
+    return (
+        alt.Chart({"values": data})
+        .mark_line(point=alt.OverlayMarkDef(size=45))
+        .encode(
+            x=alt.X(f"{label}:O", sort=order, title=None, axis=periods),
+            y=alt.Y(f"{value}:Q", axis=axis),
+            color=alt.Color(f"{part}:N", sort=names, scale=alt.Scale(range=list(PALETTE))),
+            # Lines are told apart without colours too.
+            strokeDash=alt.StrokeDash("dash:N", sort=names, legend=None),
+        )
+        .properties(width=_WIDTH - 60, height=170)
     )
 
 

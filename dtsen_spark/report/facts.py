@@ -14,6 +14,7 @@ from dtsen_spark import columns as c
 from dtsen_spark import lake, tables
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import UsageError
+from dtsen_spark.job import Period
 from dtsen_spark.release import State, chain_of, events_of, previous_in
 
 Row = dict[str, Any]
@@ -33,6 +34,7 @@ class Facts:
         previous: The release before it, if any was published.
         stats: Rows of each statistic, by table name.
         before: The same of the release before.
+        trend: Rows of ``stats/trend`` of this and all earlier periods, oldest period first.
         accounts: Its accounts, one for each stage and subject: those of the last run.
         metrics: Its quality figures.
         batches: Batches that were offered up to it.
@@ -45,6 +47,7 @@ class Facts:
     previous: str | None
     stats: dict[str, list[Row]]
     before: dict[str, list[Row]]
+    trend: list[Row]
     accounts: list[Row]
     metrics: list[Row]
     batches: list[Row]
@@ -94,6 +97,7 @@ def read(root: Path, period: str) -> Facts:
         previous=previous,
         stats=stats,
         before=before,
+        trend=_series(root, stats[tables.STATS_TREND.name], events),
         accounts=_last_accounts(row for row in lake.peek(root, tables.LEDGER) if row[c.RELEASE_ID] == release_id),
         metrics=[row for row in lake.peek(root, tables.DQ_METRIC) if row[c.RELEASE_ID] == release_id],
         batches=lake.peek(root, tables.BATCH),
@@ -116,6 +120,18 @@ def _of(root: Path, table: TableContract, release_id: str, events: Iterable[Row]
     named = json.loads(published[-1][c.TABLES_JSON] or "{}").get(table.path)
     rows = lake.peek(root, table, named["version"]) if named else []
     return [row for row in rows if row[c.RELEASE_ID] == release_id]
+
+
+def _series(root: Path, own: list[Row], events: Iterable[Row]) -> list[Row]:
+    """A release's rows after those of the earlier periods, as the current release has them."""
+    if not own:
+        return []
+    day = Period.parse(own[0][c.PERIOD]).last_day
+    current = [row for row in events if row[c.TABLES_JSON]]
+    named = json.loads(current[-1][c.TABLES_JSON]).get(tables.STATS_TREND.path) if current else None
+    past = lake.peek(root, tables.STATS_TREND, named["version"]) if named else []
+    earlier = [row for row in past if Period.parse(row[c.PERIOD]).last_day < day]
+    return [*sorted(earlier, key=lambda row: Period.parse(row[c.PERIOD]).last_day), *own]
 
 
 def _last_accounts(rows: Iterable[Row]) -> list[Row]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.config import conf_dir
+from dtsen_spark.corrections import terms
 from dtsen_spark.errors import UsageError
 from dtsen_spark.report import charts, facts
 from dtsen_spark.report.facts import Facts, Row
@@ -22,7 +23,11 @@ _PROVINCE: Final = 1
 _KAB: Final = 2
 _POOR: Final = (1, 2)  # the poorest fifth
 _TOP: Final = 20
+_CUTS: Final = (1, 2, 4, 5)  # cuts that rules and targets speak of: the poorest tenth, fifth, two fifths and half
 _BILLION: Final = 1e9
+_ALL: Final = "all"
+_OPEN: Final = "OPEN"
+_STANDINGS: Final = ("all", "UPHELD", "REJECTED", "EXPIRED", "WITHDRAWN", "OPEN", "OPEN_OVERDUE")
 _STAGES: Final = ("ingest", "harmonise", "linkage", "family", "welfare", "programs")
 
 
@@ -76,7 +81,8 @@ def render(found: Facts, wording: Wording) -> str:
         "deciles": _deciles(found, wording),
         "regions": _regions(found, wording),
         "programs": _programs(found, wording),
-        "objections": found.figures("objection"),
+        "objections": _objections(found, wording),
+        "trend": _trend(found, wording),
         "compared": _compared(found),
         "suppressed": _suppressed(found),
     }
@@ -357,6 +363,93 @@ def _by_decile(rows: Sequence[Row], w: Wording, program: str) -> Markup | None:
     told = "; ".join(f"{row['decile']}: {w.number(row['units'])}" for row in data)
     chart = charts.columns(data, "decile", "units", "program", charts.numbers(None, "~s"), w.text("decile"))
     return _drawn(chart, f"{program}, {w.text('by_decile')}: {told}", w)
+
+
+def _objections(found: Facts, w: Wording) -> dict[str, Any]:
+    """Tables of the chapter of objections: by channel and kind, how they ended, whom they wait for, days by step."""
+    counted: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for topic in ("objection_channel", "objection"):
+        for row in found.figures(topic):
+            counted[topic, row[c.SUBJECT]][row[c.METRIC]] = row[c.VALUE]
+    # All tickets first, then the channels, then the kinds.
+    ranked = sorted(counted, key=lambda one: (one[1] != _ALL, one[0] == "objection", one[1]))
+    standings = {metric for of_one in counted.values() for metric in of_one}
+    cells = _nation(found.stats[tables.STATS_OBJECTION.name])
+    ended = [row for row in cells if row[c.OUTCOME] not in {None, _OPEN}]
+    steps: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in found.figures("objection_step"):
+        steps[row[c.SUBJECT]][row[c.METRIC]] = row[c.VALUE]
+    states = terms.load().states
+    return {
+        "standings": [name for name in _STANDINGS if name in standings],
+        "counted": [
+            (w.text("all_tickets") if subject == _ALL else w.code(f"ticket_{subject}"), topic, counted[topic, subject])
+            for topic, subject in ranked
+        ],
+        "ended": sorted(ended, key=lambda row: (row[c.OUTCOME], row[c.ACTION] or "", row[c.CHANNEL] or "")),
+        "waiting": _waiting([row for row in cells if row[c.OUTCOME] == _OPEN]),
+        # In the order in which a ticket goes through them.
+        "steps": [
+            {c.STATE: name, **days, c.WAITS_FOR: state.waits_for, "working_days": state.working_days}
+            for name, state in states.items()
+            if (days := steps.get(name))
+        ],
+    }
+
+
+def _waiting(rows: Iterable[Row]) -> list[Row]:
+    """Open tickets by last step and channel; late ones beside those in time, None where left out."""
+    by_step: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        by_step[row[c.ACTION] or "", row[c.CHANNEL] or ""].append(row)
+
+    def count(own: Sequence[Row], late: bool) -> int | None:
+        cells = [row for row in own if row[c.OVERDUE] == late]
+        return None if any(row[c.SUPPRESSED] for row in cells) else sum(row[c.TICKETS] for row in cells)
+
+    return [
+        {
+            c.ACTION: action,
+            c.CHANNEL: channel,
+            "in_time": count(own, late=False),
+            c.OVERDUE: count(own, late=True),
+            # Of the late ones where there are any: how long they wait is what counts.
+            **{name: max(own, key=lambda row: row[c.OVERDUE])[name] for name in (c.MEDIAN_DAYS, c.P90_DAYS)},
+        }
+        for (action, channel), own in sorted(by_step.items())
+    ]
+
+
+def _trend(found: Facts, w: Wording) -> list[tuple[str, Markup]]:
+    """Line charts of the nation's figures over the published periods; none where there is one period."""
+    rows = [row for row in _nation(found.trend) if row[c.VALUE] is not None]
+    charted = []
+    for title, named in _lines(w).items():
+        data = [
+            {"period": row[c.PERIOD], "value": row[c.VALUE], "line": name}
+            for row in rows
+            if (name := named.get((row[c.METRIC], row[c.SUBJECT])))
+        ]
+        if len({row["period"] for row in data}) > 1:
+            told = "; ".join(f"{row['period']} {row['line']} {w.number(row['value'])}" for row in data)
+            chart = charts.lines(data, "period", "value", "line", charts.numbers(None, "~s"))
+            charted.append((title, _drawn(chart, f"{title}: {told}", w)))
+    return charted
+
+
+def _lines(w: Wording) -> dict[str, dict[tuple[str, str], str]]:
+    """What each chart of the comparison shows: the name of a line by metric and subject."""
+    programs = [path.stem for path in sorted((conf_dir() / "programs").glob("*.yaml"))]
+    return {
+        w.text("trend_people"): {(name, _ALL): w.text(name) for name in (c.PERSONS, c.FAMILIES)},
+        w.text("trend_selected"): {("selected", program): w.code(program) for program in programs},
+        w.text("trend_dropped"): {("dropped", program): w.code(program) for program in programs},
+        w.text("trend_cuts"): {("cut_point_idr_month", str(k)): f"{w.text('decile')} {k}/{k + 1}" for k in _CUTS},
+        w.text("trend_tickets"): {
+            **{("tickets", name): w.text(f"ticket_{name}") for name in ("upheld", "rejected", "open")},
+            ("tickets_overdue", _ALL): w.text("ticket_open_overdue"),
+        },
+    }
 
 
 def _compared(found: Facts) -> list[tuple[str, float | None, float | None]]:

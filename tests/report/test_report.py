@@ -10,6 +10,7 @@ import yaml
 from dtsen_spark import columns as c
 from dtsen_spark import report, tables
 from dtsen_spark.config import conf_dir
+from dtsen_spark.corrections import intake, terms
 from dtsen_spark.errors import UsageError
 from dtsen_spark.report import charts, facts, render
 from dtsen_spark.wording import LANGUAGES, Wording
@@ -90,6 +91,89 @@ def test_numbers_are_written_as_the_language_does() -> None:
 def test_a_chart_escapes_what_it_is_told() -> None:
     chart = charts.histogram([{"bits": 1, "n": 2, "part": "a"}], "n", "part", "x", charts.numbers(None))
     assert 'aria-label="a &lt;b&gt; &quot;c&quot;"' in charts.svg(chart, 'a <b> "c"', "id")
+
+
+def test_numbers_on_an_axis_are_shortened_in_the_words_of_the_language() -> None:
+    data = [{"bits": bits, "n": 3_000_000 * bits, "part": "a"} for bits in range(3)]
+    drawn = {
+        language: charts.svg(charts.histogram(data, "n", "part", "x", charts.numbers(None, "~s")), "x", language)
+        for language in LANGUAGES
+    }
+    # A million is "juta"; M would be read as "miliar", a thousand times as much.
+    assert ">2 jt<" in drawn["id"]
+    assert ">2m<" in drawn["en"]
+    assert all(">0<" in one and "M<" not in one for one in drawn.values())
+
+
+def nation(**values: object) -> dict[str, object]:
+    return {c.REGION_LEVEL: 0, c.REGION_CODE: "00", c.SUPPRESSED: False, **values}
+
+
+def told(**stats: list[dict[str, object]]) -> facts.Facts:
+    empty = {table.name: [] for table in tables.STATS}
+    return facts.Facts(
+        release_id="2026Q1.1", period="2026Q1", state="PUBLISHED", failed=[], previous=None, stats={**empty, **stats},
+        before=empty, trend=stats.get("trend", []), accounts=[], metrics=[], batches=[],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_chapter_of_objections_tells_kinds_ends_waits_and_days(language: str) -> None:
+    def ticket(outcome: str, action: str, late: bool, tickets: int | None) -> dict[str, object]:
+        return nation(
+            channel="desa", outcome=outcome, action=action, overdue=late, tickets=tickets, median_days=5.5,
+            p90_days=9.0, suppressed=tickets is None,
+        )  # fmt: skip
+
+    def figure(topic: str, subject: str, metric: str, value: float) -> dict[str, object]:
+        return {c.TOPIC: topic, c.SUBJECT: subject, c.METRIC: metric, c.VALUE: value}
+
+    found = told(
+        objection=[
+            ticket("REJECTED", "MUSDES_REJECT", False, 14),
+            ticket("OPEN", "SUBMIT", False, 61),
+            ticket("OPEN", "SUBMIT", True, None),
+        ],
+        figure=[
+            figure("objection", "all", "all", 87),
+            figure("objection", "MOVE", "REJECTED", 14),
+            *(figure("objection_step", "SUBMITTED", metric, 2.0) for metric in (c.MEDIAN_DAYS, c.P90_DAYS)),
+        ],
+    )
+    w = Wording(language)
+    parts = render._objections(found, w)
+    assert [label for label, _, _ in parts["counted"]] == [w.text("all_tickets"), w.code("ticket_MOVE")]
+    assert [(row[c.ACTION], row[c.TICKETS]) for row in parts["ended"]] == [("MUSDES_REJECT", 14)]
+    assert [(row["in_time"], row[c.OVERDUE]) for row in parts["waiting"]] == [(61, None)]
+    assert [(row[c.STATE], row["working_days"]) for row in parts["steps"]] == [("SUBMITTED", 3)]
+    page = render.render(found, w)
+    assert all(words in page for words in (w.code("step_MUSDES_REJECT"), w.code("role_OPERATOR_DESA"), ">61<"))
+
+
+def test_the_series_is_drawn_from_two_periods_on() -> None:
+    def persons(period: str, value: float | None) -> dict[str, object]:
+        return nation(period=period, metric="persons", subject="all", value=value)
+
+    w = Wording("en")
+    series = [persons("2025Q4", 200.0), persons("2026Q1", 210.0)]
+    (title, drawn), *more = render._trend(told(trend=series), w)
+    assert (title, more) == ("Persons and families", [])
+    assert "2025Q4 Persons 200; 2026Q1 Persons 210" in drawn
+    assert render._trend(told(trend=[persons("2025Q4", None), series[1]]), w) == []
+
+
+def test_every_step_of_an_objection_has_words() -> None:
+    rules = terms.load()
+    codes = yaml.safe_load((conf_dir() / "bi" / "report.yaml").read_text())["code"]
+    opened = [state for state in rules.states.values() if state.outcome == "OPEN" and state.name != terms.START]
+    named = [
+        *(f"step_{step.action}" for step in rules.transitions),
+        *(f"state_{state.name}" for state in opened),
+        *(f"role_{state.waits_for}" for state in opened),
+        *(f"ticket_{kind}" for kind in intake.KINDS),
+        *(f"ticket_{channel}" for channel in ("desa", "portal")),
+    ]
+    assert [name for name in named if name not in codes] == []
 
 
 def test_a_share_is_taken_of_regions_that_are_shown_whole() -> None:
