@@ -596,11 +596,14 @@ def serve_sql(
     lake: LakeOption,
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 10000,
     role: Annotated[str | None, typer.Option("--role", help="Role whose tables are served.")] = None,
+    connect_port: Annotated[
+        int | None, typer.Option("--connect-port", min=1, max=65535, help="Port for Spark Connect beside it.")
+    ] = None,
     config: ConfigOption = None,
     setting: SetOption = None,
 ) -> None:
     """Serve the published tables over SQL (Thrift: JDBC, ODBC, BI tools) until it is stopped."""
-    serve(_load(config, setting, None), lake, port, role)
+    serve(_load(config, setting, None), lake, port, role, connect_port)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

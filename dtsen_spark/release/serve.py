@@ -1,4 +1,4 @@
-"""Published tables over SQL: Spark's Thrift server in this process (JDBC, ODBC, BI tools).
+"""Published tables over SQL: Spark's Thrift server in this process (JDBC, ODBC, BI tools), and Spark Connect if asked.
 
 Clients get views at the Delta versions that the registry names: they see one release in all tables, whatever a
 publication or a rollback is doing beside them, and the next one as soon as it is published. Each published period has
@@ -38,7 +38,7 @@ _REFRESH_SECONDS: Final = 10
 _SERVER_CLASS: Final = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
 
 
-def serve(config: Config, lake: Path, port: int, role: str | None) -> None:
+def serve(config: Config, lake: Path, port: int, role: str | None, connect_port: int | None = None) -> None:
     """Serve the published tables as ``dtsen.<layer>_<name>`` until SIGTERM or SIGINT.
 
     Earlier periods are ``dtsen_<period>.<layer>_<name>``, such as ``dtsen_2025q4.master_family``. A release that is
@@ -49,27 +49,34 @@ def serve(config: Config, lake: Path, port: int, role: str | None) -> None:
         lake: Root of the lake; nothing is written into it.
         port: Port on this machine.
         role: Role of ``serve.roles``: its own server over a copy of what it may see; None = all, for operators.
+        connect_port: Port for Spark Connect beside it, for operators only; None = none.
 
     Raises:
-        UsageError: There is no lake or no published release, the role is unknown, or the port is in use.
+        UsageError: There is no lake or no published release, the role is unknown or gets no Spark Connect, or a port
+            is in use.
     """
+    if role is not None and connect_port is not None:
+        message = "--connect-port: a client of Spark Connect runs code of its own as the server's user; not for a role"
+        raise UsageError(message)
     if role is not None and role not in config.serve.roles:
         message = f"--role {role}: choose {', '.join(sorted(config.serve.roles))} (serve.roles in the configuration)"
         raise UsageError(message)
     lakes.require(lake)
-    _require_free(port)
+    for name, number in (("--port", port), ("--connect-port", connect_port)):
+        if number is not None:
+            _require_free(name, number)
     if role is not None:
         _serve_role(config, lake, port, role)
         return
     with tempfile.TemporaryDirectory(prefix="dtsen-serve-") as folder:
-        spark = session.start(_with_catalog(config, Path(folder), port), f"dtsen serve {port}")
+        spark = session.start(_with_catalog(config, Path(folder), port, connect_port), f"dtsen serve {port}")
         try:
             # Derby would leave its log where the command was started.
             _jvm(spark).java.lang.System.setProperty("derby.system.home", folder)
             registry = Registry(Lake(spark, lake))
             names = register(registry)
             _start(spark)
-            log.warning("serving", url=f"jdbc:hive2://{_HOST}:{port}/{SCHEMA}", views=len(names))
+            log.warning("serving", url=f"jdbc:hive2://{_HOST}:{port}/{SCHEMA}", connect=connect_port, views=len(names))
             _wait(registry)
         finally:
             spark.stop()
@@ -142,17 +149,17 @@ def _register_schema(lake: Lake, schema: str, versions: Mapping[str, int]) -> li
     return list(served.values())
 
 
-def _require_free(port: int) -> None:
+def _require_free(name: str, port: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))
         except OSError as error:
-            message = f"--port {port}: cannot listen on {_HOST} ({error.strerror}); choose another with --port"
+            message = f"{name} {port}: cannot listen on {_HOST} ({error.strerror}); choose another with {name}"
             raise UsageError(message) from None
 
 
-def _with_catalog(config: Config, folder: Path, port: int) -> Config:
+def _with_catalog(config: Config, folder: Path, port: int, connect_port: int | None) -> Config:
     options = {
         **config.spark.options,
         # The catalog lives in memory and dies with the server: the lake's registry is what is true.
@@ -165,6 +172,12 @@ def _with_catalog(config: Config, folder: Path, port: int) -> Config:
         "spark.hadoop.hive.server2.thrift.port": str(port),
         "spark.hadoop.hive.server2.thrift.bind.host": _HOST,
     }
+    if connect_port is not None:
+        options |= {
+            "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+            "spark.connect.grpc.binding.address": _HOST,
+            "spark.connect.grpc.binding.port": str(connect_port),
+        }
     return config.model_copy(update={"spark": config.spark.model_copy(update={"options": options})})
 
 

@@ -65,9 +65,13 @@ def test_a_port_in_use_an_unknown_role_and_no_lake_are_refused_before_spark(tmp_
     (tmp_path / "ops").mkdir()
     with pytest.raises(UsageError, match="--role minister"):
         serve(settings, tmp_path, free_ports(1)[0], "minister")
+    with pytest.raises(UsageError, match="not for a role"):
+        serve(settings, tmp_path, free_ports(1)[0], "analyst", free_ports(1)[0])
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"--port {port}"):
             serve(settings, tmp_path, port, None)
+        with pytest.raises(UsageError, match=f"--connect-port {port}"):
+            serve(settings, tmp_path, free_ports(1)[0], None, port)
