@@ -9,7 +9,7 @@ from dtsen_spark import regions
 from dtsen_spark.marts.disclosure import DIGITS, NATION, Before, Cell, Table, Value, hidden_regions, listed, upward
 
 Row = dict[str, Any]
-BeforeOf = Callable[[str], Before]  # what the last release left out, by program or source
+BeforeOf = Callable[[str], Before]  # what the last release left out, by program, source or channel
 
 NATION_NAME: Final = "Indonesia"
 _SELECTED: Final = "SELECTED"
@@ -75,6 +75,7 @@ def value_rows(
     small: int,
     sealed: Collection[str],
     before: Before = _NOTHING,
+    block: str = "",
 ) -> list[Row]:
     """Return a table of every region and value, such as ``stats/decile`` or ``stats/population``.
 
@@ -86,10 +87,15 @@ def value_rows(
         small: Counts below this are suppressed.
         sealed: Regions whose total is left out.
         before: What the last release left out of the table.
+        block: Column of the value whose sums a coarser table shows.
     """
     counted = list(counted)
     sums = {name: summed(counted, by, deepest, name) for name in measures}
-    cells = listed(Table(sums[measures[0]], sealed, before), small)
+    blocks: dict[Any, set[Value]] = defaultdict(set)
+    for _, value in sums[measures[0]] if block else ():
+        blocks[value[by.index(block)]].add(value)
+    table = Table(sums[measures[0]], sealed, before, [blocks[key] for key in sorted(blocks)], rest_known=not block)
+    cells = listed(table, small)
     return [_row(cell, secret, by, sums) for cell, secret in cells]
 
 
@@ -139,6 +145,7 @@ def program_value_rows(
     small: int,
     sealed_of: Callable[[str], Collection[str]],
     before: BeforeOf = no_release,
+    block: str = "",
 ) -> list[Row]:
     """Return a table of every program, region and value: ``value_rows`` for each program.
 
@@ -150,11 +157,12 @@ def program_value_rows(
         small: Counts below this are suppressed.
         sealed_of: Regions that show nothing, by program.
         before: What the last release left out, by program.
+        block: As of ``value_rows``.
     """
     return [
         {c.PROGRAM: program, **row}
         for program, own in _by(counted, c.PROGRAM).items()
-        for row in value_rows(own, by, measures, deepest, small, sealed_of(program), before(program))
+        for row in value_rows(own, by, measures, deepest, small, sealed_of(program), before(program), block)
     ]
 
 

@@ -18,7 +18,7 @@ cover, so that two releases do not show two halves of one secret. Plain Python, 
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dtsen_spark.marts.suppression import suppressed
@@ -41,10 +41,13 @@ class Before:
     Attributes:
         regions: Regions of which it showed nothing.
         values: Values that it left out of the nation.
+        least: What a region must have now, by what it showed, such as the tickets that were open: known of a hidden
+            region too.
     """
 
     regions: frozenset[str] = frozenset()
     values: frozenset[Value] = frozenset()
+    least: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ class Table:
         sealed: Regions whose total is left out wherever it would stand: they are left out here too.
         before: What the last published release left out of this table.
         blocks: Sets of values whose sum is known for each region from elsewhere.
-        totals_known: The totals of the regions are known from elsewhere, but for the sealed ones.
+        totals_known: The totals of the regions, or of their blocks, are known from elsewhere, but for the sealed ones.
+        rest_known: So is the sum of what is in no block. Where it is not and is small, its values are left out
+            everywhere and tell nothing of the others.
     """
 
     counts: Mapping[Cell, int]
@@ -64,6 +69,7 @@ class Table:
     before: Before = Before()
     blocks: Sequence[Collection[Value]] = ()
     totals_known: bool = True
+    rest_known: bool = True
 
 
 def upward(code: str, deepest: int) -> Iterator[str]:
@@ -105,11 +111,12 @@ def listed(table: Table, small: int) -> list[tuple[Cell, bool]]:
         if count:
             rows[region][value] = count
     values = sorted(rows.get(NATION, {}), key=_order)
-    parts = _partition(rows.get(NATION, {}), table.blocks, small)
+    parts = _partition(_nation(table), table, small)
     merged = _merged(rows.get(NATION, {}), parts, table.before, small)
     whole = sum(rows.get(NATION, {}).values()) < small
     recoded = {region: _recode(row, merged) for region, row in rows.items()}
-    hidden = set(rows) if whole else _hidden(recoded, [_names(part, merged) for part in parts], table, small)
+    told_of = [_names(part, merged) for part in parts if sum(rows[NATION][value] for value in part) >= small]
+    hidden = set(rows) if whole else _hidden(_only(recoded, told_of), told_of, table, small)
     out: list[tuple[Cell, bool]] = []
     for region in sorted(rows):
         for value in values:
@@ -132,7 +139,7 @@ def known_sums(table: Table, small: int) -> list[frozenset[Value]]:
     Returns:
         Each value of the nation in one set: the blocks, those too small in the nation among the rest.
     """
-    return _partition(_nation(table), table.blocks, small)
+    return _partition(_nation(table), table, small)
 
 
 def _nation(table: Table) -> dict[Value, int]:
@@ -143,16 +150,22 @@ def _order(value: Value) -> tuple[tuple[bool, str], ...]:
     return tuple((part is None, str(part).zfill(2)) for part in value)
 
 
-def _partition(nation: Row, blocks: Sequence[Collection[Value]], small: int) -> list[frozenset[Value]]:
-    """Groups of values whose sum is known; one too small to be known joins the rest."""
+def _only(rows: Mapping[str, Row], parts: Iterable[Collection[Value]]) -> dict[str, Row]:
+    """The rows without the values that no region tells of."""
+    told = {value for part in parts for value in part}
+    return {region: {value: count for value, count in row.items() if value in told} for region, row in rows.items()}
+
+
+def _partition(nation: Row, table: Table, small: int) -> list[frozenset[Value]]:
+    """Groups of values whose sum is known, the rest first; a block too small to be known joins the rest."""
     parts = []
     rest = set(nation)
-    for block in blocks:
+    for block in table.blocks:
         inside = frozenset(value for value in block if value in nation)
         if sum(nation[value] for value in inside) >= small and rest - inside:
             parts.append(inside)
             rest -= inside
-    if parts and 0 < sum(nation[value] for value in rest) < small:
+    if table.rest_known and parts and 0 < sum(nation[value] for value in rest) < small:
         rest |= parts.pop()
     return [frozenset(rest), *parts]
 
@@ -183,14 +196,14 @@ def _hidden(rows: Mapping[str, Row], parts: Sequence[frozenset[Value]], table: T
     for region in sorted(rows):
         if region != NATION:
             children[parent(region)].append(region)
+    forced = _forced(rows, children, table, small) if table.before.least else set()
+    if NATION in forced:
+        return set(rows)
     hidden: set[str] = set()
     shown = [NATION] if NATION in rows else []
     while shown:
         above = shown.pop()
-        group = {region: rows[region] for region in children[above]}
-        if group and (rest := _rest(rows[above], group.values())):
-            group[above + _REST] = rest
-        out = _cover(group, parts, table, small)
+        out = _cover(_group(rows, children, above), parts, table, small, forced)
         for region in children[above]:
             if region not in out:
                 shown.append(region)
@@ -202,6 +215,30 @@ def _hidden(rows: Mapping[str, Row], parts: Sequence[frozenset[Value]], table: T
     return hidden
 
 
+def _group(rows: Mapping[str, Row], children: Mapping[str, list[str]], above: str) -> dict[str, Row]:
+    """The parts of a region, with what it has beyond them."""
+    group = {region: rows[region] for region in children.get(above, ())}
+    if group and (rest := _rest(rows[above], group.values())):
+        group[above + _REST] = rest
+    return group
+
+
+def _forced(
+    rows: Mapping[str, Row],
+    children: Mapping[str, list[str]],
+    table: Table,
+    small: int,
+) -> set[str]:
+    """Regions whose parts do not protect each other even where all are hidden, from the finest upwards."""
+    forced: set[str] = set()
+    for above in sorted(children, key=lambda region: (-len(region), region == NATION)):
+        group = _group(rows, children, above)
+        secret = any(region in forced or any(0 < n < small for n in row.values()) for region, row in group.items())
+        if secret and not _loose(group, table.before.least, small):
+            forced.add(above)
+    return forced
+
+
 def _rest(above: Row, group: Iterable[Row]) -> dict[Value, int]:
     left = dict(above)
     for row in group:
@@ -210,12 +247,18 @@ def _rest(above: Row, group: Iterable[Row]) -> dict[Value, int]:
     return {value: count for value, count in left.items() if count}
 
 
-def _cover(group: Mapping[str, Row], parts: Sequence[frozenset[Value]], table: Table, small: int) -> set[str]:
-    """The siblings to hide: those with a small cell, and as many more as it takes."""
+def _cover(
+    group: Mapping[str, Row],
+    parts: Sequence[frozenset[Value]],
+    table: Table,
+    small: int,
+    forced: Collection[str],
+) -> set[str]:
+    """The siblings to hide: those with a small cell or that have to, and as many more as it takes."""
     out = {
         region
         for region, row in group.items()
-        if region in table.sealed or any(0 < count < small for count in row.values())
+        if region in table.sealed or region in forced or any(0 < count < small for count in row.values())
     }
     if not out:
         return out
@@ -224,9 +267,22 @@ def _cover(group: Mapping[str, Row], parts: Sequence[frozenset[Value]], table: T
     # What a region has beyond its parts is known where all its parts are.
     unknown |= {region for region in group if unknown and region.endswith(_REST)}
     spare = sorted(group.keys() - out, key=lambda region: (-sum(group[region].values()), region))
-    while spare and not _safe({region: group[region] for region in out}, parts, unknown, small):
+    while spare:
+        rows = {region: group[region] for region in out}
+        if _safe(rows, parts, unknown, small) and _loose(rows, table.before.least, small):
+            break
         out.add(spare.pop())
     return out
+
+
+def _loose(rows: Mapping[str, Row], least: Mapping[str, int], small: int) -> bool:
+    """Whether the hidden rows have enough beyond the least that each must have, which may be anywhere among them.
+
+    With L the least of its region, a cell lies between max(0, L + S - N) and min(S, L + N - all L): where N - all L is
+    no less than the threshold, that is as wide. So it is for the parts of a hidden region.
+    """
+    beyond = sum(sum(row.values()) for row in rows.values()) - sum(least.get(region, 0) for region in rows)
+    return not least or beyond >= small
 
 
 def _safe(rows: Mapping[str, Row], parts: Iterable[frozenset[Value]], unknown: Collection[str], small: int) -> bool:

@@ -6,7 +6,7 @@ that ended is counted once, so that two releases side by side do not show the fe
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -14,13 +14,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark.marts.cells import place
+from dtsen_spark.marts.cells import BeforeOf, before_of, no_release, place
 from dtsen_spark.marts.disclosure import DIGITS, NATION, Before, Cell, Table, Value, known_sums, listed
 
 OPEN: Final = "OPEN"
-BY: Final = (c.CHANNEL, c.OUTCOME, c.ACTION, c.OVERDUE)
+BY: Final = (c.OUTCOME, c.ACTION, c.OVERDUE)
 _MEASURES: Final = (c.TICKETS, c.MEDIAN_DAYS, c.P90_DAYS)
-_NOTHING: Final = Before()
 Row = dict[str, Any]
 
 
@@ -72,7 +71,7 @@ def counted_tickets(tickets: DataFrame) -> list[Row]:
     return [
         row.asDict()
         for row in tickets.withColumn(c.REGION_CODE, F.explode(levels))
-        .groupBy(c.REGION_CODE, *BY)
+        .groupBy(c.REGION_CODE, c.CHANNEL, *BY)
         .agg(
             F.count(F.lit(1)).alias(c.TICKETS),
             F.percentile(c.DAYS_OPEN, 0.5).alias(c.MEDIAN_DAYS),
@@ -82,52 +81,79 @@ def counted_tickets(tickets: DataFrame) -> list[Row]:
     ]
 
 
-def objections(counted: Iterable[Row], small: int, before: Before = _NOTHING) -> Objections:
+def objections(counted: Iterable[Row], small: int, before: BeforeOf = no_release) -> Objections:
     """Return what may be shown of the tickets.
 
-    Sums of a channel's outcomes are shown beside the actions that led to them, so each is a block of its own.
+    Each channel is a table of its own: a ticket never changes its channel, so that what was open in the last release
+    says something of each channel's tickets now. Sums of an outcome are shown beside the actions that led to it, so
+    each is a block.
 
     Args:
         counted: From ``counted_tickets``.
         small: Tickets below this are suppressed.
-        before: What the last release left out of ``stats/objection``.
+        before: What the last release left out of ``stats/objection``, by channel.
     """
-    cells: dict[Cell, Row] = {(row[c.REGION_CODE], tuple(row[name] for name in BY)): row for row in counted}
-    blocks: dict[Value, set[Value]] = defaultdict(set)
-    for _, value in cells:
-        blocks[_sum_of(value)].add(value)
-    table = Table(
-        {cell: int(row[c.TICKETS]) for cell, row in cells.items()},
-        before=before,
-        blocks=[blocks[key] for key in sorted(blocks, key=str)],
-        totals_known=False,
-    )
-    told = listed(table, small)
-    showing = {region for (region, _), secret in told if not secret}
-    rows = [
-        {
-            **place(cell[0]),
-            **dict(zip(BY, cell[1], strict=True)),
-            **{name: None if secret else cells[cell][name] for name in _MEASURES},
-            c.SUPPRESSED: secret,
-        }
-        for cell, secret in told
-        if cell[0] in showing
-    ]
-    # Most villages have few tickets: one row says so, instead of one for each value that the nation has.
-    rows += [{**place(region), c.SUPPRESSED: True} for region in sorted({cell[0] for cell, _ in told} - showing)]
-    known = [part for part in known_sums(table, small) if len({_sum_of(value) for value in part}) == 1]
-    sums: dict[tuple[str, Value], int] = defaultdict(int)
+    by_channel: dict[str | None, dict[Cell, Row]] = defaultdict(dict)
+    for row in counted:
+        by_channel[row[c.CHANNEL]][row[c.REGION_CODE], tuple(row[name] for name in BY)] = row
+    rows: list[Row] = []
+    sums: dict[tuple[str, Value], int] = {}
     totals: dict[str, int] = defaultdict(int)
-    key_of = {value: _sum_of(value) for part in known for value in part}
-    for (region, value), count in table.counts.items():
-        if region in showing:
-            totals[region] += count
-            if value in key_of:
-                sums[region, key_of[value]] += count
-    return Objections(rows, dict(sums), dict(totals))
+    hidden: set[str] = set()
+    for channel, cells in sorted(by_channel.items(), key=lambda one: str(one[0])):
+        blocks: dict[Value, set[Value]] = defaultdict(set)
+        for _, value in cells:
+            blocks[_sum_of(value)].add(value)
+        table = Table(
+            {cell: int(row[c.TICKETS]) for cell, row in cells.items()},
+            before=before(str(channel)),
+            blocks=[blocks[key] for key in sorted(blocks)],
+            # Nothing else tells how many tickets a region has.
+            totals_known=False,
+        )
+        told = listed(table, small)
+        showing = {region for (region, _), secret in told if not secret}
+        hidden |= {region for (region, _), _ in told} - showing
+        rows += [
+            {
+                **place(region),
+                c.CHANNEL: channel,
+                **dict(zip(BY, value, strict=True)),
+                **{name: None if secret else cells[region, value][name] for name in _MEASURES},
+                c.SUPPRESSED: secret,
+            }
+            for (region, value), secret in told
+            if region in showing
+        ]
+        # Most villages have few tickets: one row says so, instead of one for each value that the nation has.
+        rows += [
+            {**place(region), c.CHANNEL: channel, c.SUPPRESSED: True}
+            for region in sorted({region for (region, _), _ in told} - showing)
+        ]
+        known = [part for part in known_sums(table, small) if len({_sum_of(value) for value in part}) == 1]
+        for (region, value), count in table.counts.items():
+            if region in showing:
+                totals[region] += count
+                if any(value in part for part in known):
+                    key = (region, (channel, *_sum_of(value)))
+                    sums[key] = sums.get(key, 0) + count
+    return Objections(rows, sums, {region: count for region, count in totals.items() if region not in hidden})
+
+
+def left_out(rows: Iterable[Row]) -> Before:
+    """Return what the last release left out, and how many tickets its open ones must be now.
+
+    Args:
+        rows: Published rows of ``stats/objection`` of one channel.
+    """
+    rows = list(rows)
+    least: dict[str, int] = defaultdict(int)
+    for row in rows:
+        if row[c.OUTCOME] == OPEN and not row[c.SUPPRESSED]:
+            least[row[c.REGION_CODE]] += row[c.TICKETS]
+    return replace(before_of(rows, BY), least=least)
 
 
 def _sum_of(value: Value) -> Value:
-    channel, outcome, _, overdue = value
-    return (channel, outcome, overdue)
+    outcome, _, overdue = value
+    return (outcome, overdue)

@@ -72,7 +72,7 @@ def run(job: Job) -> None:
     found = objections.objections(
         [] if tickets is None else objections.counted_tickets(tickets),
         small,
-        _before(job, tables.STATS_OBJECTION, objections.BY),
+        _left_out(job),
     )
     rows = {
         tables.STATS_REGION: cells.region_rows(scored, regions.population(), sealed),
@@ -96,6 +96,7 @@ def run(job: Job) -> None:
             small,
             withheld,
             _before_of(job, tables.STATS_CHANGE, (c.CHANGE, c.CHANGE_CAUSE)),
+            block=c.CHANGE,
         ),
         tables.STATS_BUDGET: cells.program_value_rows(
             cells.selected(decided.by_cause),
@@ -132,6 +133,11 @@ def _tickets(job: Job) -> DataFrame | None:
     since = max((day for day in ends if day < job.period.last_day), default=None)
     earlier = job.previous_release is not None and Period.of_release(job.previous_release).last_day == since
     return objections.of_period(job.read(tables.TICKET), job.published(tables.TICKET) if earlier else None, since)
+
+
+def _left_out(job: Job) -> Callable[[str], Before]:
+    published = _published(job, tables.STATS_OBJECTION)
+    return lambda channel: objections.left_out(row for row in published if str(row[c.CHANNEL]) == channel)
 
 
 def _cuts(job: Job) -> dict[int, int]:
