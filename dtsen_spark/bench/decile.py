@@ -64,9 +64,9 @@ def measure(out: Console, config: Config, root: Path, families: int, rounds: int
         Candidate(_SCORED_NTILE, lambda: _consume(_ntile(scored))),
     )
     timings = compare(candidates, rounds)
-    first = _next_stage(spark)
+    first = next_stage(spark)
     score_and_deciles()
-    even = Verdict(_EVEN, _largest_task(spark, first))
+    even = Verdict(_EVEN, largest_task(spark, first))
     verdicts = [*judge(timings, _BOUNDS), even]
     print_comparison(out, f"Deciles of {families:,} families, weighted by person", timings, verdicts)
     return verdicts
@@ -82,7 +82,10 @@ def _consume(df: DataFrame) -> None:
 
 
 def _designs(spark: SparkSession, config: Config, root: Path, families: int) -> DataFrame:
-    """Families with a value for every feature, made of their number, and written once."""
+    """Families with a value for every feature, made of their number; written unless they stand there."""
+    path = root / f"designs-{families}.parquet"
+    if (path / "_SUCCESS").exists():
+        return spark.read.parquet(str(path))
     number = F.col("id")
 
     def draw(name: str, values: int) -> Any:
@@ -111,9 +114,8 @@ def _designs(spark: SparkSession, config: Config, root: Path, families: int) -> 
             ),
         )
     )
-    path = str(root / f"designs-{families}.parquet")
-    made.write.mode("overwrite").parquet(path)
-    return spark.read.parquet(path)
+    made.write.mode("overwrite").parquet(str(path))
+    return spark.read.parquet(str(path))
 
 
 def _model(designs: DataFrame) -> model.PmtModel:
@@ -131,21 +133,36 @@ def _scored(designs: DataFrame, fitted: model.PmtModel, config: Config) -> DataF
     return scored.select(F.col(features.UNIT).alias(c.FAMILY_ID), c.MEMBERS, c.SCORE, c.CONFIDENCE, c.SCORE_ERROR)
 
 
-def _next_stage(spark: SparkSession) -> int:
-    stages = spark.sparkContext._jsc.sc().statusStore().stageList(None)
-    return max((stages.apply(i).stageId() for i in range(stages.size())), default=-1) + 1
+def next_stage(spark: SparkSession) -> int:
+    """Return a number that every stage from now on reaches and none before did."""
+    return max((stage.stageId() for stage in _stages(spark)), default=-1) + 1
 
 
-def _largest_task(spark: SparkSession, first: int) -> float:
-    """Largest over median duration of a task, over the stages from ``first`` on that have many tasks."""
+def largest_task(spark: SparkSession, first: int) -> float:
+    """Return the largest over the median duration of a task, the worst of the stages that have many tasks.
+
+    Args:
+        spark: The session.
+        first: Stages from this one on are looked at; from ``next_stage``.
+
+    Returns:
+        The ratio; 1 where no stage has many tasks.
+    """
     store = spark.sparkContext._jsc.sc().statusStore()
-    stages = store.stageList(None)
     worst = 1.0
-    for i in range(stages.size()):
-        stage = stages.apply(i)
+    for stage in _stages(spark):
         if stage.stageId() < first or stage.numCompleteTasks() < _MANY_TASKS:
             continue
         tasks = store.taskList(stage.stageId(), stage.attemptId(), stage.numCompleteTasks())
         durations = [int(str(tasks.apply(j).duration().get())) for j in range(tasks.size())]
         worst = max(worst, max(durations) / max(statistics.median(durations), 1))
     return worst
+
+
+def _stages(spark: SparkSession) -> list[Any]:
+    gateway: Any = spark.sparkContext._gateway
+    everything = gateway.jvm.java.util.ArrayList()
+    no_quantiles = gateway.new_array(gateway.jvm.double, 0)
+    store = spark.sparkContext._jsc.sc().statusStore()
+    found = store.stageList(everything, False, False, no_quantiles, everything)
+    return [found.apply(i) for i in range(found.size())]

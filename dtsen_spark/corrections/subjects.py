@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark.corrections import intake, machine, values
 from dtsen_spark.corrections.terms import Rules
+from dtsen_spark.expressions import present
 
 REGISTRY: Final = "dukcapil"
 REGISTRY_KK: Final = "_registry_kk"
@@ -100,9 +101,7 @@ def _judged(joined: DataFrame, rules: Rules) -> DataFrame:
         F.when(away, F.lit(Conflict.REPORTER_ELSEWHERE)),
     ]
     stops = F.when(away & bound, F.array(F.lit(Conflict.REPORTER_ELSEWHERE))).otherwise(F.array().cast("array<string>"))
-    return joined.withColumn(CONFLICTS, F.array_compact(F.array(*found))).withColumn(
-        machine.FAULTS, F.concat(machine.FAULTS, stops)
-    )
+    return joined.withColumn(CONFLICTS, present(*found)).withColumn(machine.FAULTS, F.concat(machine.FAULTS, stops))
 
 
 def with_repeats(tickets: DataFrame) -> DataFrame:

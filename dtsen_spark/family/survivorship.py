@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
+from dtsen_spark.expressions import present
 from dtsen_spark.family.order import AGE_BITS, Key, Race, origins, source_rank, staleness
 
 REGISTRY: Final = tables.PERSON_SOURCES[0]
@@ -190,7 +191,7 @@ def age(born: Column, year: Column, on: date) -> Column:
 
 def _sources() -> Column:
     known = [F.when(F.col(f"_from_{source}"), F.lit(source)) for source in sorted(tables.PERSON_SOURCES)]
-    return F.array_compact(F.array(*known))
+    return present(*known)
 
 
 def _life_marks() -> tuple[Column, ...]:

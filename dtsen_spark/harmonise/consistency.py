@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark.config import conf_dir, read_yaml, validated
 from dtsen_spark.errors import ConfigError
+from dtsen_spark.expressions import present
 
 INCONSISTENT: Final = "inconsistent"
 EXAMINED: Final = "examined"  # what the counts are a share of, by kind of subject
@@ -111,7 +112,7 @@ def _lookup(values: dict[str, str], key: Column) -> Column:
 def _judged(df: DataFrame, kind: Subject) -> DataFrame:
     found = [F.when(F.expr(rule.holds), F.lit(rule.name)) for rule in rules() if rule.of is kind]
     # The empty name stands for the subject itself, so that shares can be told.
-    names = F.array_compact(F.array(F.lit(""), *found))
+    names = F.concat(F.array(F.lit("")), present(*found))
     kab = F.coalesce(F.substring(c.REGION_CODE, 1, 4), F.lit(""))
     subject = F.concat_ws("/", F.col(c.SOURCE), F.lit(kind.value)).alias(c.SUBJECT)
     try:

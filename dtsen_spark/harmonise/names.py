@@ -7,7 +7,8 @@ Kinds of rule, in the order they are used:
 - ``cut``: what follows is the father's name; dropped from there on, unless it comes first;
 - ``letters``: one group of letters for another, anywhere (old spelling); then doubled letters become one;
 - ``token``: one token for another, or for none (titles); ``first``: the same for the first of several;
-- ``common``: tokens that the phonetic key passes over; ``sound``, ``letter_sound``, ``mute``: how the key is made.
+- ``common``: tokens that the phonetic key passes over, among the first eight; ``sound``, ``letter_sound``, ``mute``:
+  how the key is made.
 
 A name that consists of titles only keeps them. The raw name stays beside the normalised one.
 """
@@ -30,6 +31,7 @@ NO_LETTERS: Final = "no_letters"
 _HEADER: Final = ("kind", "found", "becomes", "note")
 _DOUBLED: Final = r"([A-Z])\1+"
 _CLEAN: Final = "_clean"
+_TOKENS: Final = 8  # that are looked at one by one; hardly a name has more
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def with_names(df: DataFrame, name: str, mother: str) -> DataFrame:
         {c.NAME_NORM: _normalised(F.col(_CLEAN)), c.MOTHER_NAME_NORM: _normalised(F.col(mother_clean))}
     ).drop(_CLEAN, mother_clean)
     tokens = normalised.withColumn(_CLEAN, F.split(c.NAME_NORM, " "))
-    sorted_ = tokens.withColumn(c.NAME_TOKENS, F.array_sort(_CLEAN))
+    sorted_ = tokens.withColumn(c.NAME_TOKENS, F.sort_array(_CLEAN))
     return (
         sorted_.withColumns(
             {
@@ -165,8 +167,14 @@ def _normalised(spelt: Column) -> Column:
     known = rules()
     pairs = ",".join(f"{found}:{becomes}" for found, becomes in known.tokens.items())
     lookup = F.str_to_map(F.lit(pairs), F.lit(","), F.lit(":"))
-    becomes = F.transform(F.split(spelt, " "), lambda token: F.coalesce(F.try_element_at(lookup, token), token))
-    kept = F.array_join(F.filter(becomes, lambda token: token != ""), " ")
+    tokens = F.split(spelt, " ")
+    becomes = F.transform(tokens, lambda token: F.coalesce(F.try_element_at(lookup, token), token))
+    replaced = F.array_join(F.filter(becomes, lambda token: token != ""), " ")
+    # Both functions are interpreted and the map is searched from its begin: only for names that a rule concerns.
+    concerned = F.size(tokens) > _TOKENS
+    for token in _tokens(tokens):
+        concerned = concerned | F.coalesce(token.isin(sorted(known.tokens)), F.lit(False))
+    kept = F.when(concerned, replaced).otherwise(spelt)
     for found, instead in known.first:
         kept = F.when(
             kept.startswith(f"{found} "), F.concat(F.lit(instead), F.substr(kept, F.lit(len(found) + 1)))
@@ -175,8 +183,13 @@ def _normalised(spelt: Column) -> Column:
 
 
 def _key_token(tokens: Column) -> Column:
-    telling = F.filter(tokens, lambda token: ~token.isin(sorted(rules().common)))
-    return F.coalesce(F.get(telling, 0), F.get(tokens, 0))
+    common = sorted(rules().common)
+    telling = (F.when(~token.isin(common), token) for token in _tokens(tokens))
+    return F.coalesce(*telling, F.get(tokens, 0))
+
+
+def _tokens(tokens: Column) -> list[Column]:
+    return [F.get(tokens, F.lit(position)) for position in range(_TOKENS)]
 
 
 def _sound(token: Column) -> Column:

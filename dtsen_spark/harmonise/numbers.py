@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.expressions import present
 
 # Grades that the form alone gives; linkage raises them by what Dukcapil says.
 WELL_FORMED: Final = "V1"
@@ -166,4 +167,4 @@ def _reasons(raw: Column, dummies: tuple[str, ...]) -> Column:
 
 def listed(rules: dict[str, Column]) -> Column:
     """Return the names of the rules that hold, in their order; a rule that is null does not hold."""
-    return F.array_compact(F.array(*(F.when(holds, F.lit(name)) for name, holds in rules.items())))
+    return present(*(F.when(holds, F.lit(name)) for name, holds in rules.items()))

@@ -10,6 +10,7 @@ from pyspark.sql.types import DataType, DecimalType
 
 from dtsen_spark import codes
 from dtsen_spark import columns as c
+from dtsen_spark.expressions import present
 
 NOT_A_NUMBER: Final = "not_a_number"
 OUT_OF_RANGE: Final = "out_of_range"
@@ -51,7 +52,7 @@ def select_values(df: DataFrame, table: str, names: Sequence[str], others: dict[
             value, broken = F.lit(None), []
         values.append(value.cast(kind).alias(name))
         reasons += broken
-    listed = F.array_compact(F.array(*reasons)) if reasons else F.array()
+    listed = present(*reasons) if reasons else F.array()
     kept = [expression.alias(name) for name, expression in others.items()]
     return cleaned.select(*kept, *values, listed.cast("array<string>").alias(c.VALUE_REASONS))
 
@@ -112,4 +113,4 @@ def with_reasons(df: DataFrame, *reasons: Column) -> DataFrame:
         df: With ``value_reasons``.
         reasons: Strings, null where the rule was kept.
     """
-    return df.withColumn(c.VALUE_REASONS, F.concat(c.VALUE_REASONS, F.array_compact(F.array(*reasons))))
+    return df.withColumn(c.VALUE_REASONS, F.concat(c.VALUE_REASONS, present(*reasons)))

@@ -83,9 +83,9 @@ def _scan(session: SparkSession, kind: FileKind, header: tuple[str, ...], paths:
     if kind is FileKind.PARQUET:
         delivered = session.read.parquet(*names)
         positions = [_as_text(field).alias(_position(i)) for i, field in enumerate(delivered.schema.fields)]
-        number = F.col("_metadata.row_index") + 1
+        number, name = F.col("_metadata.row_index") + 1, F.col("_metadata.file_name")
         # Every Parquet row has the fields of its schema.
-        return delivered.select(*positions, F.lit(None).cast("string").alias(c.CORRUPT), *_where(number))
+        return delivered.select(*positions, F.lit(None).cast("string").alias(c.CORRUPT), *_where(name, number))
     schema = StructType([StructField(_position(i), StringType()) for i in range(len(header))])
     delivered = (
         session.read.schema(schema.add(c.CORRUPT, StringType()))
@@ -100,11 +100,13 @@ def _scan(session: SparkSession, kind: FileKind, header: tuple[str, ...], paths:
         .csv(names)
     )
     number = F.monotonically_increasing_id().bitwiseAND(F.lit(2**_ROW_BITS - 1)) + 1
-    return delivered.select(*delivered.columns, *_where(number))
+    # The same name as the metadata column's, which would have every row copied into a wider one.
+    name = F.substring_index(F.input_file_name(), "/", -1)
+    return delivered.select(*delivered.columns, *_where(name, number))
 
 
-def _where(number: Column) -> list[Column]:
-    return [F.col("_metadata.file_name").alias(c.FILE), number.alias(c.RECORD_NO)]
+def _where(name: Column, number: Column) -> list[Column]:
+    return [name.alias(c.FILE), number.alias(c.RECORD_NO)]
 
 
 def _position(index: int) -> str:

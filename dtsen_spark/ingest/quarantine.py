@@ -34,7 +34,7 @@ def rejected(classified: DataFrame, rows: DataFrame, table: LandingTable, releas
         c.BATCH_ID,
         c.AS_OF,
         c.NATIVE_KEY,
-        F.array_sort(c.REASONS).alias(c.REASONS),
+        F.sort_array(c.REASONS).alias(c.REASONS),
         c.FILE,
         c.RECORD_NO,
         F.coalesce(c.CORRUPT, delivered).alias(c.RAW),

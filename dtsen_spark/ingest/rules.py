@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.config import IngestConfig
+from dtsen_spark.expressions import present
 from dtsen_spark.tables import LandingTable
 
 KEY_SEPARATOR: Final = "|"
@@ -80,7 +81,7 @@ def row_reasons(record: Record, config: IngestConfig) -> Column:
         UNKNOWN_OP: ~F.coalesce(record.operation.isin(UPSERT, DELETE), F.lit(False)),
     }
     found = [F.when(test, F.lit(reason)) for reason, test in sorted(reasons.items())]
-    return F.array_compact(F.array(*found))
+    return present(*found)
 
 
 def judged_again(table: LandingTable, config: IngestConfig) -> dict[str, Column]:

@@ -10,6 +10,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.expressions import present
 from dtsen_spark.linkage import working as w
 
 NIK_NAME_BIRTH: Final = "NIK_NAME_BIRTH"
@@ -66,7 +67,7 @@ def holding_rules(prefix: str) -> Column:
         prefix: As of ``rule``.
     """
     met = _conditions(prefix)
-    return F.array_compact(F.array(*(F.when(met[name], F.lit(name)) for name in RULES)))
+    return present(*(F.when(met[name], F.lit(name)) for name in RULES))
 
 
 def sex_differs(prefix: str) -> Column:

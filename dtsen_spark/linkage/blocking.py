@@ -69,7 +69,6 @@ def _keys(nodes: DataFrame, *, residue: bool) -> DataFrame:
         for part in parts:
             known &= part.isNotNull()
         made.append(F.when(known, F.struct(F.lit(number).alias(_RULE), F.xxhash64(F.lit(number), *parts).alias(_KEY))))
-    own_rules = F.array_compact(F.array(*made))
     household = F.transform(
         F.coalesce(w.HOUSEHOLD_KKS, F.array().cast("array<bigint>")),
         lambda kk: F.struct(F.lit(HOUSEHOLD_RULE).alias(_RULE), F.xxhash64(F.lit(HOUSEHOLD_RULE), kk).alias(_KEY)),
@@ -82,7 +81,7 @@ def _keys(nodes: DataFrame, *, residue: bool) -> DataFrame:
             w.NODE,
             first.alias(_REFINE[0]),
             second.alias(_REFINE[1]),
-            F.explode(F.concat(own_rules, household)).alias("key"),
+            F.explode(F.concat(F.array(*made), household)).alias("key"),
         )
         .select(w.NODE, *_REFINE, F.col(f"key.{_RULE}").alias(_RULE), F.col(f"key.{_KEY}").alias(_KEY))
         .where(F.col(_KEY).isNotNull())

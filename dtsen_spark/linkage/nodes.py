@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.expressions import present
 from dtsen_spark.linkage import working as w
 from dtsen_spark.linkage.terms import UNLISTED, TermKind
 
@@ -135,4 +136,4 @@ def _with_token_classes(records: DataFrame, terms: DataFrame) -> DataFrame:
         )
         rarity_text = F.coalesce(F.col(rarity), F.lit(UNLISTED)).cast("string")
         marked.append(F.when(F.col(token).isNotNull(), F.concat(rarity_text, F.lit(":"), F.col(token))))
-    return records.withColumn(w.TOKENS, F.array_compact(F.array(*marked)))
+    return records.withColumn(w.TOKENS, present(*marked))

@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.contract import local_frame
+from dtsen_spark.expressions import present
 from dtsen_spark.programs.facts import FOUND, best_component, counted, dearest, excluded, kab_of, recipient
 from dtsen_spark.programs.rules import Exclusion, ProgramRules, Rules, all_hold
 
@@ -139,7 +140,7 @@ def barred(units: DataFrame, those: DataFrame, program: ProgramRules, reason: st
     marked = F.broadcast(those.withColumn("_marked", F.lit(reason)))
     # unit : the units that are barred is 1 : 0..1.
     joined = units.join(marked, program.unit_id, "left")
-    reasons = F.array_sort(F.concat(_BARRED, F.array_compact(F.array("_marked"))))
+    reasons = F.sort_array(F.concat(_BARRED, present(F.col("_marked"))))
     return joined.withColumn(_BARRED, reasons).select(*units.columns)
 
 
@@ -205,7 +206,7 @@ def decide(
     out = (
         units.where(~eligible)
         .withColumn(c.DECISION, F.when(unmet, F.lit(NOT_ELIGIBLE)).otherwise(F.lit(EXCLUDED)))
-        .withColumn(c.REASONS, F.array_sort(F.concat(_UNMET, _BARRED)))
+        .withColumn(c.REASONS, F.sort_array(F.concat(_UNMET, _BARRED)))
         .withColumn(c.BENEFIT_IDR_YEAR, F.lit(None).cast("long"))
         .withColumn(c.CUT_MARGIN, to_deciles)
     )
@@ -280,4 +281,4 @@ def _barred(program: ProgramRules, exclusions: Sequence[Exclusion]) -> list[Colu
 
 
 def _reasons(parts: Sequence[Column]) -> Column:
-    return F.array_sort(F.array_compact(F.array(*parts))) if parts else F.array().cast("array<string>")
+    return F.sort_array(present(*parts)) if parts else F.array().cast("array<string>")

@@ -342,17 +342,19 @@ def _inputs(used: list[Feature]) -> dict[str, Column]:
     told = [
         F.when(
             origin.isNotNull(),
-            F.struct(
-                F.lit(name).alias("indicator"),
-                provenance.origin_source(origin).alias("source"),
-                provenance.origin_day(origin).alias("as_of"),
+            F.array(
+                F.struct(
+                    F.lit(name).alias("indicator"),
+                    provenance.origin_source(origin).alias("source"),
+                    provenance.origin_day(origin).alias("as_of"),
+                )
             ),
-        )
+        ).otherwise(F.array())
         for name, origin in origins.items()
     ]
     # ``least`` skips nulls; it wants two columns at least.
     oldest = F.least(*origins.values()) if len(names) > 1 else origins[names[0]]
-    return {c.SCORE_INPUTS: F.array_compact(F.array(*told)), c.OLDEST_INPUT: provenance.origin_day(oldest)}
+    return {c.SCORE_INPUTS: F.concat(*told), c.OLDEST_INPUT: provenance.origin_day(oldest)}
 
 
 def strata(design: DataFrame) -> list[str]:
