@@ -4,8 +4,18 @@
 evaluated row by row outside the compiled stage, and everything that the function is given is interpreted with it.
 """
 
+from typing import Final
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+
+# Elements of a short list, such as the words of a name, that are looked at one by one; hardly a name has more.
+FEW: Final = 8
+
+
+def first_few(values: Column) -> list[Column]:
+    """Return the first ``FEW`` elements of an array column, each null where the array ends before it."""
+    return [F.get(values, F.lit(position)) for position in range(FEW)]
 
 
 def present(*texts: Column) -> Column:

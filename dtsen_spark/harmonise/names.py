@@ -26,12 +26,12 @@ from dtsen_spark import columns as c
 from dtsen_spark.codes import read_rows
 from dtsen_spark.config import conf_dir
 from dtsen_spark.errors import ConfigError
+from dtsen_spark.expressions import FEW, first_few
 
 NO_LETTERS: Final = "no_letters"
 _HEADER: Final = ("kind", "found", "becomes", "note")
 _DOUBLED: Final = r"([A-Z])\1+"
 _CLEAN: Final = "_clean"
-_TOKENS: Final = 8  # that are looked at one by one; hardly a name has more
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,8 @@ def _normalised(spelt: Column) -> Column:
     becomes = F.transform(tokens, lambda token: F.coalesce(F.try_element_at(lookup, token), token))
     replaced = F.array_join(F.filter(becomes, lambda token: token != ""), " ")
     # Both functions are interpreted and the map is searched from its begin: only for names that a rule concerns.
-    concerned = F.size(tokens) > _TOKENS
-    for token in _tokens(tokens):
+    concerned = F.size(tokens) > FEW
+    for token in first_few(tokens):
         concerned = concerned | F.coalesce(token.isin(sorted(known.tokens)), F.lit(False))
     kept = F.when(concerned, replaced).otherwise(spelt)
     for found, instead in known.first:
@@ -184,12 +184,8 @@ def _normalised(spelt: Column) -> Column:
 
 def _key_token(tokens: Column) -> Column:
     common = sorted(rules().common)
-    telling = (F.when(~token.isin(common), token) for token in _tokens(tokens))
+    telling = (F.when(~token.isin(common), token) for token in first_few(tokens))
     return F.coalesce(*telling, F.get(tokens, 0))
-
-
-def _tokens(tokens: Column) -> list[Column]:
-    return [F.get(tokens, F.lit(position)) for position in range(_TOKENS)]
 
 
 def _sound(token: Column) -> Column:

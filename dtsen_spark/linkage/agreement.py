@@ -10,7 +10,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark.expressions import present
+from dtsen_spark.expressions import FEW, first_few, present
 from dtsen_spark.linkage import working as w
 
 NIK_NAME_BIRTH: Final = "NIK_NAME_BIRTH"
@@ -134,8 +134,10 @@ def _few_edits(left: Column, right: Column) -> Column:
 def _cut_short(left: Column, right: Column) -> Column:
     # Initials: as many tokens, each the beginning of its counterpart; sorting keeps them side by side.
     one, other = F.split(left, " "), F.split(right, " ")
-    fits = F.zip_with(one, other, lambda a, b: F.startswith(a, b) | F.startswith(b, a))
-    return F.coalesce((F.size(one) == F.size(other)) & F.forall(fits, lambda fit: fit), F.lit(False))
+    fits = (F.size(one) == F.size(other)) & (F.size(one) <= FEW)
+    for a, b in zip(first_few(one), first_few(other), strict=True):
+        fits = fits & F.coalesce(F.startswith(a, b) | F.startswith(b, a), F.lit(True))
+    return F.coalesce(fits, F.lit(False))
 
 
 def _within(left: Column, right: Column) -> Column:
