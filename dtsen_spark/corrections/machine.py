@@ -4,9 +4,12 @@ A ticket's events are ordered by their number, so the order in which they were d
 applied, or refused with one reason; what is refused changes nothing.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Final
+from functools import reduce
+from itertools import product
+from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -23,7 +26,7 @@ FAULTS: Final = "_faults"
 
 HISTORY: Final = "_history"
 _EVENTS: Final = "_events"
-_BETWEEN: Final = "|"
+_FOUND: Final = "_found"
 
 
 class Refusal(StrEnum):
@@ -76,15 +79,21 @@ def played(tickets: DataFrame, events: DataFrame, rules: Rules) -> DataFrame:
         F.lit(None).cast("date").alias(c.DUE),
         F.lit(None).cast("timestamp").alias(c.AT),
         F.array().cast("array<string>").alias("applied"),
-        F.expr(f"CAST(array() AS {_history_type()})").alias(HISTORY),
+        F.expr(f"CAST(array() AS {_found_type()})").alias(_FOUND),
     )
     end = F.aggregate(F.col(_EVENTS), start, lambda ticket, event: _step(ticket, event, rules))
-    return (
-        joined.withColumn("_end", end)
-        .drop(_EVENTS)
-        .select(
-            *tickets.columns, *(F.col(f"_end.{name}").alias(name) for name in (c.STATE, c.STATE_SINCE, c.DUE, HISTORY))
-        )
+    return joined.withColumn("_end", end).select(
+        *tickets.columns,
+        *(F.col(f"_end.{name}").alias(name) for name in (c.STATE, c.STATE_SINCE, c.DUE)),
+        F.zip_with(_EVENTS, F.col(f"_end.{_FOUND}"), _told).alias(HISTORY),
+    )
+
+
+def _told(event: Column, found: Column) -> Column:
+    """Return an event with what became of it: an element of ``_history``."""
+    return F.struct(
+        *(event[name].alias(name) for name in (c.EVENT_KEY, c.EVENT_NO, c.AT, c.ACTION, c.ACTOR_ROLE)),
+        *(found[name].alias(name) for name in (c.REASON, c.STATE_BEFORE, c.STATE_AFTER, c.DAYS)),
     )
 
 
@@ -106,11 +115,9 @@ def _list_type() -> str:
     )
 
 
-def _history_type() -> str:
-    return (
-        f"array<struct<{c.EVENT_KEY}:string,{c.EVENT_NO}:int,{c.AT}:timestamp,{c.ACTION}:string,"
-        f"{c.ACTOR_ROLE}:string,{c.REASON}:string,{c.STATE_BEFORE}:string,{c.STATE_AFTER}:string,{c.DAYS}:int>>"
-    )
+def _found_type() -> str:
+    # Spark copies what a step carries along: only what the next one needs, and what is not in the event.
+    return f"array<struct<{c.REASON}:string,{c.STATE_BEFORE}:string,{c.STATE_AFTER}:string,{c.DAYS}:int>>"
 
 
 def _step(ticket: Column, event: Column, rules: Rules) -> Column:
@@ -118,14 +125,13 @@ def _step(ticket: Column, event: Column, rules: Rules) -> Column:
     guard = F.concat(
         F.when(F.col(PORTAL), F.lit("P")).otherwise(F.lit("V")), F.when(F.col(CHECKED), "C").otherwise("U")
     )
-    follows = F.try_element_at(_map(_steps(rules)), F.concat_ws(_BETWEEN, guard, state, action))
-    return _bound(
-        F.struct(follows.alias("next"), expired(state, ticket[c.DUE], event["day"], rules).alias("late")),
-        lambda seen: _bound(
-            F.struct(seen["next"].alias("next"), _refusal(ticket, event, seen, rules).alias(c.REASON)),
-            lambda judged: _after(ticket, event, judged, rules),
-        ),
+    follows = reduce(F.try_element_at, (guard, state, action), _nested(_steps(rules)))
+    seen = F.struct(follows.alias("next"), expired(state, ticket[c.DUE], event["day"], rules).alias("late"))
+    judged = _bound(
+        seen,
+        lambda seen: F.struct(seen["next"].alias("next"), _refusal(ticket, event, seen, rules).alias(c.REASON)),
     )
+    return _bound(judged, lambda judged: _after(ticket, event, judged, rules))
 
 
 def _refusal(ticket: Column, event: Column, seen: Column, rules: Rules) -> Column:
@@ -159,12 +165,7 @@ def _after(ticket: Column, event: Column, judged: Column, rules: Rules) -> Colum
     days = F.try_element_at(_map(_spans(rules)), state).cast("int")
     since = F.when(applied, event["day"]).when(closes, ticket[c.DUE]).otherwise(ticket[c.STATE_SINCE])
     due = F.when(applied, rules.calendar.column_after(event["day"], days)).when(closes, None).otherwise(ticket[c.DUE])
-    entry = F.struct(
-        event[c.EVENT_KEY].alias(c.EVENT_KEY),
-        event[c.EVENT_NO].alias(c.EVENT_NO),
-        event[c.AT].alias(c.AT),
-        event[c.ACTION].alias(c.ACTION),
-        event[c.ACTOR_ROLE].alias(c.ACTOR_ROLE),
+    found = F.struct(
         judged[c.REASON].alias(c.REASON),
         ticket[c.STATE].alias(c.STATE_BEFORE),
         state.alias(c.STATE_AFTER),
@@ -177,18 +178,23 @@ def _after(ticket: Column, event: Column, judged: Column, rules: Rules) -> Colum
         due.alias(c.DUE),
         F.when(applied, event[c.AT]).otherwise(ticket[c.AT]).alias(c.AT),
         done.alias("applied"),
-        F.concat(ticket[HISTORY], F.array(entry)).alias(HISTORY),
+        F.concat(ticket[_FOUND], F.array(found)).alias(_FOUND),
     )
 
 
-def _steps(rules: Rules) -> dict[str, str]:
-    return {
-        _BETWEEN.join((f"{'P' if portal else 'V'}{'C' if checked else 'U'}", step.state, step.action)): step.next
-        for step in rules.transitions
-        for portal in (True, False)
-        for checked in (True, False)
-        if step.open_to(portal=portal, checked=checked)
-    }
+def _steps(rules: Rules) -> dict[str, dict[str, dict[str, str]]]:
+    """Return where each action leads, by guard (portal or village, ground check or not) and state."""
+    steps: dict[str, dict[str, dict[str, str]]] = {}
+    for step, portal, checked in product(rules.transitions, (True, False), (True, False)):
+        if step.open_to(portal=portal, checked=checked):
+            guard = f"{'P' if portal else 'V'}{'C' if checked else 'U'}"
+            steps.setdefault(guard, {}).setdefault(step.state, {})[step.action] = step.next
+    return steps
+
+
+def _nested(steps: Mapping[str, Any]) -> Column:
+    # One literal text, folded once. Three small maps: a map is searched from its begin.
+    return F.from_json(F.lit(json.dumps(steps, sort_keys=True)), "map<string,map<string,map<string,string>>>")
 
 
 def _spans(rules: Rules) -> dict[str, str]:
