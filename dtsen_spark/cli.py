@@ -108,16 +108,28 @@ def _standard_input(option: str | None) -> str:
 
 @app.command()
 def generate(
-    persons: Annotated[int, typer.Option("--persons", min=10, help="Living persons of the nation.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for landing/ and truth/.")],
+    persons: Annotated[int | None, typer.Option("--persons", min=10, help="Living persons of the nation.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed: the same seed gives the same nation.")] = 1,
     profile: Annotated[str, typer.Option("--profile", help="Error rates: clean, documented, harsh.")] = "documented",
+    next_month: Annotated[bool, typer.Option("--next", help="Add a month to the nation in --out.")] = False,
+    period: Annotated[str | None, typer.Option("--period", help="That month; default: the one that follows.")] = None,
+    share: Annotated[float, typer.Option("--share", min=0, max=1, help="Share of families that it touches.")] = 0.01,
     config: ConfigOption = None,
     setting: SetOption = None,
     master: MasterOption = None,
 ) -> None:
-    """Write a synthetic nation: deliveries in the landing contract, and its truth."""
+    """Write a synthetic nation: deliveries in the landing contract, and its truth; or the month after (--next)."""
     settings = _load(config, setting, master)
+    if next_month == (persons is not None):
+        message = "--persons N makes a nation, --next adds a month to one; give one of them"
+        raise UsageError(message)
+    if persons is None:
+        wanted = synthetic.month_of(out_dir, period)
+        spark = session.start(settings, "dtsen generate")
+        made = synthetic.generate_next(spark, out=out_dir, period=wanted, share=share)
+        summary.print_nation(out, made, out_dir, wanted)
+        return
     synthetic.load_profile(profile)
     spark = session.start(settings, "dtsen generate")
     made = synthetic.generate(spark, settings, persons=persons, seed=seed, out=out_dir, profile=profile)

@@ -39,13 +39,13 @@ def print_stage(console: Console, report: StageReport) -> None:
     )
 
 
-def print_nation(out: Console, made: Summary, folder: Path) -> None:
-    """Print what ``dtsen generate`` wrote."""
-    table = _table("Synthetic nation", "table", "rows")
+def print_nation(out: Console, made: Summary, folder: Path, month: str = "") -> None:
+    """Print what ``dtsen generate`` wrote, for the nation or for a month after it."""
+    table = _table(f"Synthetic nation, {month}" if month else "Synthetic nation", "table", "rows")
     for name, rows in sorted(made.rows.items()):
         table.add_row(name, f"{rows:,}")
     out.print(table)
-    out.print(f"landing: {folder / 'landing'}\ntruth:   {folder / 'truth'}", markup=False)
+    out.print(f"landing: {folder / 'landing'}\ntruth:   {folder / 'truth' / month}", markup=False)
 
 
 def print_outcome(out: Console, console: Console, outcome: Outcome, lake: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dtsen_spark.synthetic.generate import Summary, generate
 from dtsen_spark.synthetic.profile import Profile, load_profile
+from dtsen_spark.synthetic.update import generate_next, month_of
 from dtsen_spark.synthetic.writing import write_manifest
 
-__all__ = ["Profile", "Summary", "generate", "load_profile", "write_manifest"]
+__all__ = ["Profile", "Summary", "generate", "generate_next", "load_profile", "month_of", "write_manifest"]

@@ -10,10 +10,16 @@ from pyspark.sql import functions as F
 from dtsen_spark.synthetic.draw import Draws
 from dtsen_spark.synthetic.dwelling import Dwellings
 from dtsen_spark.synthetic.profile import BrokenRates, Profile
+from dtsen_spark.tables import LANDING
 
 # Columns beside those of the contract: whose record it is, and which errors it has.
 PERSON: Final = "true_person"
 MODES: Final = "error_mode"
+# What a delivery of changes says of a row, before the contract's columns.
+OP: Final = "op"
+UPSERT: Final = "U"
+DELETE: Final = "D"
+DELTA: Final = "delta"
 
 
 @dataclass(frozen=True)
@@ -26,8 +32,8 @@ class World:
         draws: The nation's chance.
         profile: Error rates.
         dwellings: Indicator expressions.
-        today: The day on which the nation is true.
-        count: Families.
+        today: The day on which the nation was made.
+        count: Families that it was made with.
         living: Living persons.
     """
 
@@ -47,11 +53,14 @@ class Delivery:
 
     Attributes:
         path: ``source/table``.
-        rows: The contract's columns as text; person tables also have ``true_person`` and ``error_mode``.
+        rows: The contract's columns as text, and ``op`` where the delivery is of changes; person tables also have
+            ``true_person`` and ``error_mode``.
         as_of: Date of the delivery.
         expected: About how many rows there are; says how many files are written.
         broken: Rows that are to be spoilt.
         person_key: Column of the native key where rows are records of persons.
+        mode: ``full`` or ``delta``.
+        batch: Name of the batch after its date.
     """
 
     path: str
@@ -60,6 +69,18 @@ class Delivery:
     expected: float
     broken: BrokenRates = field(default_factory=BrokenRates)
     person_key: str | None = None
+    mode: str = "full"
+    batch: str = "01"
+
+    @property
+    def batch_id(self) -> str:
+        """Id of the batch; its folder."""
+        return f"{self.as_of:%Y%m%d}-{self.batch}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of its files."""
+        return (*((OP,) if self.mode == DELTA else ()), *LANDING[self.path].columns)
 
 
 def text(column: Column) -> Column:

@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark.synthetic.draw import Draws, by_share, pick
+from dtsen_spark.synthetic.families import PUT_RIGHT
 from dtsen_spark.synthetic.nation import read_csv
 from dtsen_spark.synthetic.profile import SourceRates
 
@@ -41,7 +42,8 @@ def erring(records: DataFrame, source: str, rates: SourceRates, draws: Draws, as
 
     Args:
         records: One row a record of the source: the person's columns, ``repeat`` (1 for a second listing), and
-            ``more_modes``, an array of modes that the source found already (nulls allowed).
+            ``more_modes``, an array of modes that the source found already (nulls allowed); ``put_right`` where it was
+            told number, name and birth date as they are.
         source: Name of the source; its errors are independent of other sources'.
         rates: How often.
         draws: The nation's chance.
@@ -52,10 +54,16 @@ def erring(records: DataFrame, source: str, rates: SourceRates, draws: Draws, as
     """
     key = (F.col("person"), F.col("repeat"))
     # Drawn, then written, then which mode it was: a mode that changed nothing is none.
+    shares = {
+        "nik": _shares(rates.nik, "nik", ["heads"]),
+        "name": _shares(rates.name, "name"),
+        "birth": _shares(rates.birth, "birth"),
+    }
     drawn = {
-        "nik_mode": by_share(draws.uniform(f"{source}/nik", *key), _shares(rates.nik, "nik", ["heads"]), ""),
-        "name_mode": by_share(draws.uniform(f"{source}/name", *key), _shares(rates.name, "name"), ""),
-        "birth_mode": by_share(draws.uniform(f"{source}/birth", *key), _shares(rates.birth, "birth"), ""),
+        f"{field}_mode": F.when(F.col(PUT_RIGHT), "").otherwise(
+            by_share(draws.uniform(f"{source}/{field}", *key), modes, "")
+        )
+        for field, modes in shares.items()
     }
     parts = (
         _nik(source, rates, draws, key),

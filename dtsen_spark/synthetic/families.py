@@ -12,6 +12,10 @@ from dtsen_spark.synthetic.nation import Nation
 from dtsen_spark.synthetic.places import Settings, Shares, with_places
 from dtsen_spark.synthetic.profile import Profile
 
+# Columns that a later month sets: its update lists who was born up to this day, and without the errors of DTKS.
+LISTED_UNTIL: Final = "listed_until"
+PUT_RIGHT: Final = "put_right"
+
 _BLOCK: Final = 100
 _STEP: Final = 37  # coprime to the block, so that sizes alternate inside it
 
@@ -82,7 +86,8 @@ def make_families(
 
     Returns:
         One row a family (``family`` is its number): place, kind, months of age of those whom others' ages hang on,
-        welfare and family cards of today and of 2022.
+        welfare and family cards of today and of 2022; ``listed_until`` (null) and ``put_right`` (false), which later
+        months set.
     """
     total, last_size = count_families(nation, persons)
     placed = _placed(spark, nation, profile, places, shares, draws, total)
@@ -93,8 +98,8 @@ def make_families(
     made = _kinds(made, nation, draws)
     made = _ages(made, nation, draws)
     made = made.withColumn("pool", names.pool_of(F.substring("kab", 1, 2), F.col("family_key")))
-    made = _addressed(_welfare(made, nation, draws), draws)
-    return _cards(made, profile, draws, today)
+    made = _cards(addressed(_welfare(made, nation, draws), draws), profile, draws, today)
+    return made.withColumns({LISTED_UNTIL: F.lit(None).cast("date"), PUT_RIGHT: F.lit(False)})
 
 
 def _placed(
@@ -227,7 +232,8 @@ def _welfare(families: DataFrame, nation: Nation, draws: Draws) -> DataFrame:
     )
 
 
-def _addressed(families: DataFrame, draws: Draws) -> DataFrame:
+def addressed(families: DataFrame, draws: Draws) -> DataFrame:
+    """Add the address of each family (family, neighbourhood, urban): address, rt, rw."""
     f = F.col("family")
     kinds = F.when(F.col("urban"), draws.one_of("street kind", ("JL.", "JL", "GG.", "PERUM", "KOMP.", "LINGK."), f))
     street = F.concat_ws(
@@ -267,15 +273,16 @@ def _cards(families: DataFrame, profile: Profile, draws: Draws, today: date) -> 
             ),
         }
     )
-
-    def number(prefix: str) -> Column:
-        serial = F.row_number().over(Window.partitionBy(prefix).orderBy("family"))
-        return F.concat(F.col(prefix), F.lpad(serial.cast("string"), 4, "0"))
-
     return (
-        prefixed.withColumn("no_kk_2022", number("card_2022"))
+        prefixed.withColumn("no_kk_2022", card_number("card_2022"))
         .withColumn(
-            "no_kk", F.when(F.col("card_now").startswith("-"), F.col("no_kk_2022")).otherwise(number("card_now"))
+            "no_kk", F.when(F.col("card_now").startswith("-"), F.col("no_kk_2022")).otherwise(card_number("card_now"))
         )
         .drop("card_2022", "card_now")
     )
+
+
+def card_number(prefix: str) -> Column:
+    """Return the number of a family card: a column with district and date of issue, then a serial by family."""
+    serial = F.row_number().over(Window.partitionBy(prefix).orderBy("family"))
+    return F.concat(F.col(prefix), F.lpad(serial.cast("string"), 4, "0"))

@@ -23,15 +23,16 @@ from dtsen_spark.synthetic.places import read_places, read_shares
 from dtsen_spark.synthetic.population import make_persons
 from dtsen_spark.synthetic.profile import Profile, first_day, load_profile
 from dtsen_spark.synthetic.sources import dtks, dukcapil, p3ke, regsosek
-from dtsen_spark.synthetic.writing import keep_records, write_delivery, write_truth
+from dtsen_spark.synthetic.writing import keep_records, truth_of, write_delivery, write_truth
 
 # Raise it when the same arguments give other rows.
 VERSION: Final = 2
-_RECORD: Final = "_nation.json"
+RECORD: Final = "_nation.json"
+UPDATES: Final = "updates"
 _UNFINISHED: Final = "_nation.part"
 _OURS: Final = ("landing", "truth", "_scratch")
 # Small tables leave cores idle, so several are written at a time.
-_AT_ONCE: Final = 3
+AT_ONCE: Final = 3
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,10 @@ def generate(spark: SparkSession, config: Config, *, persons: int, seed: int, ou
     for name in _OURS:
         shutil.rmtree(out / name, ignore_errors=True)
     world = make_world(spark, rates, persons=persons, seed=seed, today=today, scratch=out / "_scratch")
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         # The large ones first, so that none is left alone at the end.
         deliveries = list(pool.map(lambda delivery: keep_records(spark, delivery, out), _deliveries(world)))
-        truth = pool.submit(write_truth, world, deliveries, out)
+        truth = pool.submit(write_truth, world, truth_of(deliveries, world.draws), out / "truth")
         written = {
             delivery.path: pool.submit(write_delivery, spark, delivery, out, config.generate, world.draws)
             for delivery in deliveries
@@ -95,17 +96,18 @@ def generate(spark: SparkSession, config: Config, *, persons: int, seed: int, ou
         truth.result()
     shutil.rmtree(out / "_scratch")
     rows |= {"persons": persons, "families": world.count}
-    (out / _RECORD).write_text(json.dumps({**arguments, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    (out / RECORD).write_text(json.dumps({**arguments, "rows": rows}, indent=1) + "\n", encoding="utf-8")
     (out / _UNFINISHED).unlink()
     return Summary(rows, made=True)
 
 
 def _standing(out: Path, arguments: dict[str, Any]) -> dict[str, int] | None:
     """Return the rows of a nation made before with these arguments; None where one is to be made."""
-    record = out / _RECORD
+    record = out / RECORD
     if record.is_file():
         made: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
         rows: dict[str, int] = made.pop("rows", {})
+        made.pop(UPDATES, None)
         if made == arguments:
             return rows
         differs = ", ".join(key for key in arguments if made.get(key) != arguments[key])

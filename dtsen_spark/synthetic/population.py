@@ -44,7 +44,7 @@ def make_persons(
     persons = _named(persons, draws, names)
     persons = _registered(persons, profile, draws)
     persons = _numbered(persons, nation, draws)
-    return _related(_schooled(persons, nation, draws, today), profile, draws, names)
+    return _related(schooled(persons, nation, draws, today), profile, draws, names)
 
 
 def _roles(families: DataFrame, draws: Draws) -> DataFrame:
@@ -181,20 +181,25 @@ def _numbered(persons: DataFrame, nation: Nation, draws: Draws) -> DataFrame:
     numbered_date = F.when(corrected, F.date_sub("birth_date", draws.whole("correction", 1, 60, person))).otherwise(
         F.col("birth_date")
     )
-    day = F.dayofmonth(numbered_date) + F.when(F.col("male"), 0).otherwise(40)
-    prefix = F.concat(district, F.lpad(day.cast("string"), 2, "0"), F.date_format(numbered_date, "MMyy"))
-    serial = F.row_number().over(Window.partitionBy("nik_prefix").orderBy("person", "copy"))
     migrant = grown & (moves >= families.neighbour_district) & (moves < families.neighbour_district + families.migrant)
+    born_at = F.when(migrant, F.col("origin_name")).otherwise(F.col("kab_name"))
+    numbered = with_nik(persons.withColumn("birth_place", born_at), district, numbered_date)
+    return numbered.drop("birth_key", "other_kec", "origin_kec", "origin_name")
+
+
+def with_nik(persons: DataFrame, district: Column, birth_date: Column) -> DataFrame:
+    """Add the NIK of persons (person, copy, male): district, birth date, and a serial among those who share them."""
+    day = F.dayofmonth(birth_date) + F.when(F.col("male"), 0).otherwise(40)
+    prefix = F.concat(district, F.lpad(day.cast("string"), 2, "0"), F.date_format(birth_date, "MMyy"))
+    serial = F.row_number().over(Window.partitionBy("nik_prefix").orderBy("person", "copy"))
     return (
-        persons.withColumns(
-            {"nik_prefix": prefix, "birth_place": F.when(migrant, F.col("origin_name")).otherwise(F.col("kab_name"))}
-        )
+        persons.withColumn("nik_prefix", prefix)
         .withColumn("nik", F.concat("nik_prefix", F.lpad(serial.cast("string"), 4, "0")))
-        .drop("nik_prefix", "birth_key", "other_kec", "origin_kec", "origin_name")
+        .drop("nik_prefix")
     )
 
 
-def _schooled(persons: DataFrame, nation: Nation, draws: Draws, today: date) -> DataFrame:
+def schooled(persons: DataFrame, nation: Nation, draws: Draws, today: date) -> DataFrame:
     """Add schooling, work, health and cover; all follow the family's schooling and welfare."""
     person, welfare, schooling = F.col("person"), F.col("welfare"), F.col("schooling")
     age = F.floor(F.months_between(F.lit(today), "birth_date") / 12).cast("int")
@@ -229,13 +234,13 @@ def _schooled(persons: DataFrame, nation: Nation, draws: Draws, today: date) -> 
         .when(age < 75, F.when(F.col("male"), 0.62).otherwise(0.33))
         .otherwise(0.12)
     )
-    schooled = (
+    taught = (
         aged.withColumn("in_school", in_school)
         .withColumns({"education": done, "school_level": level})
         .withColumn("works", draws.uniform("works", person) < works)
     )
     abroad = F.col("alive") & age.between(21, 45) & draws.chance("abroad", nation.families.abroad, person)
-    return _employed(schooled.withColumn("abroad", abroad), draws, person, welfare)
+    return _employed(taught.withColumn("abroad", abroad), draws, person, welfare)
 
 
 def _employed(persons: DataFrame, draws: Draws, person: Column, welfare: Column) -> DataFrame:

@@ -23,7 +23,7 @@ def deliver(world: World) -> list[Delivery]:
 
 def _power(world: World) -> DataFrame:
     draws, family = world.draws, F.col("family")
-    heads = world.persons.where((F.col("role") == "HEAD") & (F.col("copy") == 0))
+    heads = world.persons.where((F.col("role") == "HEAD") & F.col("alive") & (F.col("copy") == 0))
     metered = (
         world.dwellings.visited(heads, "pln").withColumn("meter", world.dwellings.meter()).where("meter IS NOT NULL")
     )
@@ -45,7 +45,7 @@ def _employment_insurance(world: World, persons: DataFrame) -> DataFrame:
         "nik",
         F.when(employee, "PU").otherwise("BPU").alias("segmen"),
         text(F.round(F.when(employee, wage).otherwise(wage * 0.5) / 1000).cast("long") * 1000).alias("upah"),
-        F.when(draws.uniform("bpjstk/active", person) < 0.92, "1").otherwise("0").alias("aktif"),
+        F.when(F.col("works") & (draws.uniform("bpjstk/active", person) < 0.92), "1").otherwise("0").alias("aktif"),
     )
 
 

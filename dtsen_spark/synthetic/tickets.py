@@ -1,16 +1,19 @@
 """Objections and proposals with their events, and a few pairs of records that people decided on."""
 
-from datetime import UTC, datetime, time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from dtsen_spark.synthetic.delivery import Delivery, World, number, text
-from dtsen_spark.synthetic.draw import by_share, literal_words
+from dtsen_spark.job import Period
+from dtsen_spark.synthetic.delivery import DELTA, OP, UPSERT, Delivery, World, number, text
+from dtsen_spark.synthetic.draw import Draws, by_share, literal_words
 from dtsen_spark.synthetic.sources import regsosek
 
 _SHARE: Final = 0.01  # tickets for each family
+_MONTHLY: Final = _SHARE / 3
 _LABELS: Final = 0.0006  # decided pairs for each person
 _KINDS: Final = (
     ("INCLUSION", 0.30), ("EXCLUSION", 0.12), ("DATA_ERROR", 0.25), ("FAMILY_CHANGE", 0.08), ("DEATH", 0.05),
@@ -23,19 +26,80 @@ _AFTER: Final = ("KEPALA_OPD:APPROVE", "PUSDATIN:FORWARD", "BPS:RECEIVE")
 _CHANGES: Final = ('{"r303": "8"}', '{"r308": "10"}', '{"r305": "3"}', '{"r502i": "2"}', '{"r307b": "1"}')
 
 
+@dataclass(frozen=True)
+class _Round:
+    """When tickets of one delivery were filed.
+
+    Attributes:
+        name: What their ids and chances are marked with; empty for those that the nation begins with.
+        day: Day before which they were filed.
+        latest: Fewest days before it.
+        earliest: Most days before it.
+        share: Tickets for each family.
+    """
+
+    name: str
+    day: date
+    latest: int
+    earliest: int
+    share: float
+
+
 def deliver(world: World) -> list[Delivery]:
     """Return the deliveries of usulan and label."""
-    tickets = _tickets(world)
+    tickets = _tickets(world.persons, world.draws, _Round("", world.today, 20, 85, _SHARE))
     few = world.count * _SHARE
     return [
         Delivery("usulan/tiket", tickets.drop("kept_family"), world.today, few),
-        Delivery("usulan/peristiwa", _events(world, tickets), world.today, few * 5),
+        Delivery("usulan/peristiwa", _events(tickets, world.draws), world.today, few * 5),
         Delivery("label/pasangan", _labels(world), world.today, world.living * _LABELS),
     ]
 
 
-def _moment(world: World, days_ago: Column) -> Column:
-    start = int(datetime.combine(world.today, time(9), UTC).timestamp())
+def filed(persons: DataFrame, draws: Draws, period: Period, share: float) -> tuple[DataFrame, DataFrame]:
+    """Return tickets that are filed in a month, and their events, of which some come after it.
+
+    Args:
+        persons: One row a person: family, role, alive, registered, copy, nik, no_kk, neighbour_nik, village. Heads
+            file tickets.
+        draws: The nation's chance.
+        period: The month.
+        share: Tickets for each head.
+
+    Returns:
+        Rows of usulan/tiket and usulan/peristiwa.
+    """
+    # From the first day on: 27 days before the last one is in every month.
+    tickets = _tickets(persons, draws, _Round(period.text, period.last_day, 1, 27, share))
+    return tickets.drop("kept_family"), _events(tickets, draws)
+
+
+def monthly(world: World, period: Period, before: tuple[World, Period] | None) -> list[Delivery]:
+    """Return what a month adds: tickets filed in it, their events, and the events that last month's tickets waited for.
+
+    Args:
+        world: The nation at the end of the month.
+        period: The month.
+        before: The nation at the end of the month before, and that month; None where there was none.
+    """
+    new, events = filed(world.persons, world.draws, period, _MONTHLY)
+    if before is not None:
+        events = events.unionByName(filed(before[0].persons, world.draws, before[1], _MONTHLY)[1])
+    # Times are ISO 8601 in one zone: their order is that of their text.
+    first, last = period.last_day.replace(day=1).isoformat(), f"{period.last_day.isoformat()}T99"
+    few = world.count * _MONTHLY
+    changes = (
+        (new, "usulan/tiket", few),
+        (events.where(F.col("at").between(first, last)), "usulan/peristiwa", few * 4),
+    )
+    return [
+        Delivery(path, rows.withColumn(OP, F.lit(UPSERT)), period.last_day, expected, mode=DELTA)
+        for rows, path, expected in changes
+    ]
+
+
+def _moment(day: date, days_ago: Column) -> Column:
+    start = int(datetime.combine(day, time(9), UTC).timestamp())
     return F.timestamp_seconds(F.lit(start) - days_ago * 86_400)
 
 
@@ -43,23 +107,28 @@ def _iso(moment: Column) -> Column:
     return F.date_format(moment, "yyyy-MM-dd'T'HH:mm:ss'Z'")
 
 
-def _tickets(world: World) -> DataFrame:
-    draws, family = world.draws, F.col("family")
-    heads = world.persons.where(
-        (F.col("role") == "HEAD") & F.col("registered") & (F.col("copy") == 0) & draws.chance("ticket", _SHARE, family)
+def _tickets(persons: DataFrame, draws: Draws, filed_in: _Round) -> DataFrame:
+    family, mark = F.col("family"), filed_in.name
+    heads = persons.where(
+        (F.col("role") == "HEAD")
+        & F.col("registered")
+        & (F.col("copy") == 0)
+        & draws.chance(f"{mark}ticket", filed_in.share, family)
     )
-    kind = by_share(draws.uniform("ticket kind", family), _KINDS, "WITHDRAWAL")
-    ticket = F.concat(F.lit("T"), number(family, 1540483477))
+    kind = by_share(draws.uniform(f"{mark}ticket kind", family), _KINDS, "WITHDRAWAL")
+    ticket = F.concat(F.lit("T" + mark.replace("-", "")), number(family, 1540483477))
 
     def proof(what: str) -> Column:
-        digest = F.sha2(F.concat_ws("|", F.lit(what), F.lit(str(draws.seed)), text(family)), 256)
+        digest = F.sha2(F.concat_ws("|", F.lit(what), F.lit(mark + str(draws.seed)), text(family)), 256)
         return F.format_string(f'{{"type": "{what}", "sha256": "%s"}}', digest)
 
     evidence = F.concat(F.lit("["), F.concat_ws(", ", F.lit(""), proof("KTP"), proof("KK")), F.lit("]"))
     evidence = F.replace(evidence, F.lit("[, "), F.lit("["))
     return heads.select(
         ticket.alias("ticket_id"),
-        _iso(_moment(world, draws.whole("ticket day", 20, 85, family))).alias("submitted_at"),
+        _iso(_moment(filed_in.day, draws.whole(f"{mark}ticket day", filed_in.latest, filed_in.earliest, family))).alias(
+            "submitted_at"
+        ),
         F.when(draws.uniform("channel", family) < 0.8, "desa").otherwise("portal").alias("channel"),
         kind.alias("kind"),
         F.col("nik").alias("subject_nik"),
@@ -75,12 +144,12 @@ def _tickets(world: World) -> DataFrame:
     )
 
 
-def _events(world: World, tickets: DataFrame) -> DataFrame:
+def _events(tickets: DataFrame, draws: Draws) -> DataFrame:
     family = F.col("kept_family")
     steps = F.when(F.col("kind").isin(*_CHECKED), literal_words([*_BEFORE, *_CHECK, *_AFTER])).otherwise(
         literal_words([*_BEFORE, *_AFTER])
     )
-    reached = F.least(world.draws.whole("ticket reached", 1, 9, family), F.size(steps))
+    reached = F.least(draws.whole("ticket reached", 1, 9, family), F.size(steps))
     submitted = F.unix_timestamp("submitted_at", "yyyy-MM-dd'T'HH:mm:ss'Z'")
     return tickets.select(
         "ticket_id", submitted.alias("start"), F.posexplode(F.slice(steps, F.lit(1), reached)).alias("at_step", "step")
@@ -109,5 +178,5 @@ def _labels(world: World) -> DataFrame:
         F.concat(F.lit("regsosek:"), regsosek.record_key(F.lit(0))).alias("record_id_r"),
         F.when(other, "CANNOT_LINK").otherwise("MUST_LINK").alias("label"),
         F.lit("petugas").alias("by"),
-        _iso(_moment(world, draws.whole("label day", 5, 200, person))).alias("at"),
+        _iso(_moment(world.today, draws.whole("label day", 5, 200, person))).alias("at"),
     )

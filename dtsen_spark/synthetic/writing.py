@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -43,7 +43,7 @@ def keep_records(spark: SparkSession, delivery: Delivery, out: Path) -> Delivery
     """
     if not delivery.person_key:
         return delivery
-    folder = str(out / "_scratch" / "records" / delivery.path)
+    folder = str(out / "_scratch" / "records" / delivery.path / delivery.batch_id)
     delivery.rows.write.parquet(folder)
     return replace(delivery, rows=spark.read.parquet(folder))
 
@@ -61,9 +61,8 @@ def write_delivery(spark: SparkSession, delivery: Delivery, out: Path, config: G
     Returns:
         Records delivered.
     """
-    batch_id = f"{delivery.as_of:%Y%m%d}-01"
-    folder = out / "landing" / delivery.path / batch_id
-    scratch = out / "_scratch" / "files" / delivery.path
+    folder = out / "landing" / delivery.path / delivery.batch_id
+    scratch = out / "_scratch" / "files" / delivery.path / delivery.batch_id
     files = max(1, int(-(-delivery.expected * _ROOM // config.rows_per_file)))
     spoilt = _spoilt(delivery, draws)
     if config.file_format == "parquet":
@@ -86,7 +85,7 @@ def _file_of(delivery: Delivery, files: int) -> Column:
 
 def _lines(spark: SparkSession, rows: DataFrame, delivery: Delivery, files: int) -> DataFrame:
     """Return the lines of all files: one partition a file, its header first, the rest in the order of a hash."""
-    columns = LANDING[delivery.path].columns
+    columns = delivery.columns
     line = F.to_csv(F.struct(*columns), _CSV)
     cut = F.when(F.col(_SHORT), F.substring_index(line, ",", _FIELDS_LEFT)).otherwise(line)
     body = rows.select(_file_of(delivery, files).alias(_FILE), F.lit(1).alias(_ORDER), cut.alias("value"))
@@ -113,7 +112,7 @@ def _spoilt(delivery: Delivery, draws: Draws) -> DataFrame:
     def hit(label: str, rate: float) -> Column:
         return draws.chance(f"{delivery.path}/{label}", rate, *keys)
 
-    columns = {name: F.col(name) for name in table.columns}
+    columns = {name: F.col(name) for name in delivery.columns}
     if table.parent:
         orphaned = hit("orphan", broken.orphan)
         columns[table.parent[1]] = F.when(orphaned, F.concat(F.lit("X"), table.parent[1])).otherwise(
@@ -143,7 +142,7 @@ def _move(scratch: Path, folder: Path, delivery: Delivery, suffix: str) -> int:
         shutil.move(part, target)
         rows[target.name] = _records(target, suffix)
     shutil.rmtree(scratch)
-    write_manifest(folder, delivery.path, as_of=delivery.as_of.isoformat(), mode="full", rows=rows)
+    write_manifest(folder, delivery.path, as_of=delivery.as_of.isoformat(), mode=delivery.mode, rows=rows)
     return sum(rows.values())
 
 
@@ -187,27 +186,47 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_truth(world: World, deliveries: list[Delivery], out: Path) -> None:
-    """Write who each record is, who lives in which family, and what families truly spend."""
-    truth = out / "truth"
-    records = [_truth_of(delivery, world.draws) for delivery in deliveries if delivery.person_key]
-    reduce(DataFrame.union, records).write.mode("overwrite").parquet(str(truth / "person.parquet"))
+def write_truth(world: World, records: DataFrame, folder: Path) -> None:
+    """Write who each record is, who lives in which family, and what families truly spend.
+
+    Args:
+        world: The nation.
+        records: From ``truth_of``: every record that was delivered.
+        folder: Where ``person.parquet``, ``family.parquet`` and ``consumption.parquet`` go.
+    """
+    records.write.mode("overwrite").parquet(str(folder / "person.parquet"))
     members = world.persons.where(F.col("alive") & (F.col("copy") == 0))
     members.select(
         _family_id().alias("true_family_id"), _person_id("person").alias("true_person_id"), "no_kk"
-    ).write.mode("overwrite").parquet(str(truth / "family.parquet"))
+    ).write.mode("overwrite").parquet(str(folder / "family.parquet"))
     world.families.select(_family_id().alias("true_family_id"), "log_expenditure").write.mode("overwrite").parquet(
-        str(truth / "consumption.parquet")
+        str(folder / "consumption.parquet")
     )
 
 
-def _truth_of(delivery: Delivery, draws: Draws) -> DataFrame:
+def truth_of(deliveries: Sequence[Delivery], draws: Draws, *more: str) -> DataFrame:
+    """Return who the records of deliveries are.
+
+    Args:
+        deliveries: Any deliveries; tables without persons are left out.
+        draws: The nation's chance.
+        more: Further columns of theirs.
+
+    Returns:
+        One row for each row of a person table that has its key: record_id, true_person_id, error_mode, ``more``.
+    """
+    persons = [delivery for delivery in deliveries if delivery.person_key]
+    return reduce(DataFrame.union, [_truth_of(delivery, draws, *more) for delivery in persons])
+
+
+def _truth_of(delivery: Delivery, draws: Draws, *more: str) -> DataFrame:
     source = delivery.path.split("/")[0]
     kept = delivery.rows.where(~_empty_key(delivery, draws))
     return kept.select(
         F.concat_ws(":", F.lit(source), str(delivery.person_key)).alias("record_id"),
         _person_id(PERSON).alias("true_person_id"),
         F.col(MODES).alias("error_mode"),
+        *more,
     )
 
 

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark.synthetic.delivery import World
 from dtsen_spark.synthetic.errors import DAY, MONTH, YEAR, erring
+from dtsen_spark.synthetic.families import LISTED_UNTIL
 
 
 def listed(world: World, source: str, as_of: date, covered: Column, *more: Column) -> DataFrame:
@@ -21,11 +22,13 @@ def listed(world: World, source: str, as_of: date, covered: Column, *more: Colum
 
     Returns:
         One row a record: the person's columns, ``repeat`` (1 for a second listing), ``said_*`` and ``error_mode``.
+        An update of the family lists those born until then too.
     """
     rates, draws = world.profile.source(source), world.draws
     person = F.col("person")
     kept = draws.chance(f"{source}/dead kept", rates.deceased_kept, person)
-    here = (F.col("copy") == 0) & (F.col("birth_date") <= F.lit(as_of)) & covered & (F.col("alive") | kept)
+    known = F.col("birth_date") <= F.greatest(F.lit(as_of), F.col(LISTED_UNTIL))
+    here = (F.col("copy") == 0) & known & covered & (F.col("alive") | kept)
     twice = F.col("alive") & (F.col("role") != "HEAD") & draws.chance(f"{source}/twice", rates.duplicate, person)
     repeats = F.when(twice, F.array(F.lit(0), F.lit(1))).otherwise(F.array(F.lit(0)))
     modes = F.array(
