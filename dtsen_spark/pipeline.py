@@ -229,10 +229,42 @@ def run(request: RunRequest, config: Config, progress: Callable[[StageReport], N
             release_id = registry.release_of(period.text)
             return Outcome(release_id, ExitCode.OK, (), (), (), None, published=True, unchanged=True)
         release_id = registry.open(period.text, revise=request.revise)
+        config = with_frozen_models(config, registry, period)
         job = _job(registry, config, release_id, request.landing)
         wanted = fingerprints(config, plan, period, job.previous_release)
         reports = _run_stages(job, stages, wanted, progress)
         return _conclude(job, registry, request, reports)
+
+
+def with_frozen_models(config: Config, registry: Registry, period: Period) -> Config:
+    """Return a configuration that, in a month, names the models of the last published release.
+
+    Only a quarter takes up what was trained since.
+
+    Args:
+        config: The configuration.
+        registry: Releases of the lake.
+        period: Period of the release that is made.
+    """
+    current = registry.current()
+    if period.is_quarter or current is None:
+        return config
+    return with_models(config, registry.releases()[current].manifest.get("manifest", {}).get("models", {}))
+
+
+def with_models(config: Config, models: Mapping[str, str | None]) -> Config:
+    """Return a configuration that names registered models.
+
+    Args:
+        config: The configuration.
+        models: Version by section (``linkage``, ``welfare``), as a release's manifest has them; None changes nothing.
+    """
+    named = {
+        section: getattr(config, section).model_copy(update={"model": version})
+        for section, version in models.items()
+        if version is not None
+    }
+    return config.model_copy(update=named)
 
 
 def _run_stages(

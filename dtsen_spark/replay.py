@@ -118,12 +118,10 @@ def _release(registry: Registry, period: str) -> Release:
 def _configuration(config: Config, manifest: Mapping[str, Any], root: Path) -> Config:
     """Return the configuration of then, with the models of then, on the Spark of now."""
     stored = dict(manifest["configuration"])
-    for section, version in manifest["models"].items():
-        if version is not None:
-            stored[section] = {**stored[section], "model": version}
     key_file = config.privacy.key_file or str(root / ".keys" / "id.key")
     stored["privacy"] = {**stored["privacy"], "key_file": key_file}
-    return Config.model_validate({**stored, "spark": config.spark.model_dump()})
+    then = Config.model_validate({**stored, "spark": config.spark.model_dump()})
+    return pipeline.with_models(then, manifest["models"])
 
 
 def _make(
