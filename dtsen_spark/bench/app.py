@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from dtsen_spark import config as configuration
-from dtsen_spark.bench import decile, intake, linkage, programs, stages
+from dtsen_spark.bench import decile, intake, linkage, programs, stages, tickets, update
 from dtsen_spark.bench.nation import workspace
 from dtsen_spark.bench.ratios import Verdict
 from dtsen_spark.errors import ExitCode
@@ -79,6 +79,28 @@ def bench_decile(
     """Time exact person-weighted deciles against ntile over one window, alone and behind scoring."""
     with workspace(folder) as root:
         _conclude(decile.measure(out, configuration.load(), root, families, rounds))
+
+
+@app.command("update")
+def bench_update(
+    persons: PersonsOption = 100_000,
+    share: Annotated[float, typer.Option("--share", min=0, max=1, help="Share of families that change.")] = 0.01,
+    folder: FolderOption = None,
+) -> None:
+    """Time a full run, a month without any delivery, and a month with changes."""
+    with workspace(folder) as root:
+        _conclude(update.measure(out, configuration.load(), root, persons, share))
+
+
+@app.command("tickets")
+def bench_tickets(
+    count: Annotated[int, typer.Option("--tickets", min=1000, help="Tickets that are played.")] = 1_000_000,
+    rounds: RoundsOption = 3,
+    folder: FolderOption = None,
+) -> None:
+    """Time the corrections stage on a month of tickets against reading, shuffling and writing them once."""
+    with workspace(folder) as root:
+        _conclude(tickets.measure(out, configuration.load(), root, count, rounds))
 
 
 def _conclude(verdicts: list[Verdict]) -> None:
