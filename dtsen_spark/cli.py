@@ -487,17 +487,11 @@ def replay_release(
 def maintain_lake(
     lake: LakeOption, config: ConfigOption = None, setting: SetOption = None, master: MasterOption = None
 ) -> None:
-    """Compact tables, delete files and builds that no retained release needs."""
+    """Compact tables, delete what no retained release needs and what its class's retention is over for."""
     settings = _load(config, setting, master)
-    kept = settings.release
     with lakes.hold(lake):
         registry = Registry(_open(lake, settings, "maintain"))
-        done = maintain(
-            registry,
-            keep_releases=kept.keep_releases,
-            keep_hours=kept.keep_hours,
-            keep_delivery_days=kept.keep_delivery_days,
-        )
+        done = maintain(registry, settings.release, settings.retention)
     summary.print_maintained(out, done)
 
 

@@ -142,9 +142,22 @@ class ReleaseConfig(_Section):
     signoff_roles: tuple[str, ...] = Field(description="Roles that must sign before publish; empty = none.")
     keep_releases: int = Field(ge=1, description="Newest published releases that 'dtsen maintain' keeps readable.")
     keep_hours: int = Field(ge=0, description="Least age of a file that 'dtsen maintain' deletes, hours.")
-    keep_delivery_days: int | None = Field(
-        ge=0, description="Days that superseded deliveries are kept before the oldest kept period; null = for ever."
+
+
+class RetentionConfig(_Section):
+    """How long data of a class is kept (UU 27/2022 art. 42-45), days; null = for ever.
+
+    A published table is of the strictest class of its columns, and public where it tells of no person. Releases that
+    ``release.keep_releases`` retains are kept whatever is said here.
+    """
+
+    deliveries: int | None = Field(
+        ge=0, description="Superseded deliveries, and what is not published, before the end of the oldest kept period."
     )
+    identifying: int | None = Field(ge=0, description="Names, numbers, addresses, record ids.")
+    specific: int | None = Field(ge=0, description="Health, disability, children, finance: scores and benefits.")
+    ordinary: int | None = Field(ge=0, description="Other facts behind an opaque id.")
+    public: int | None = Field(ge=0, description="What tells of no person: statistics.")
 
 
 class RoleConfig(_Section):
@@ -178,6 +191,7 @@ class Config(_Section):
     programs: ProgramsConfig
     quality: QualityConfig
     release: ReleaseConfig
+    retention: RetentionConfig
     serve: ServeConfig
 
     def fingerprint(self, *sections: str) -> str:

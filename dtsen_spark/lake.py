@@ -255,6 +255,13 @@ class Lake:
         if self.exists(table):
             deltalake.DeltaTable(str(self.path(table))).delete(_condition(slice_values))
 
+    def slices(self, table: TableContract) -> list[dict[str, str]]:
+        """Return the slices that the newest version of a table holds, each as values of its ``slice_by`` columns."""
+        if not self.exists(table):
+            return []
+        found: list[dict[str, str]] = deltalake.DeltaTable(str(self.path(table))).partitions()
+        return sorted(found, key=str)
+
     def update(self, table: TableContract, condition: Column, values: Mapping[str, Column]) -> None:
         """Set columns of the rows where a condition holds; files without such a row stay as they are.
 

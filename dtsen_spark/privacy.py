@@ -167,6 +167,19 @@ def access_row(
     }
 
 
+def class_of(table: TableContract) -> c.Privacy:
+    """Return the strictest privacy class of a table's columns; a table that tells of no person is public.
+
+    Args:
+        table: The contract.
+    """
+    classes = {field.column.privacy for field in table.fields}
+    if not table.text_columns and c.Privacy.IDENTIFYING not in classes and not _SUBJECT_IDS & set(table.columns):
+        return c.Privacy.PUBLIC
+    # In the order of their declaration, strictest first.
+    return c.Privacy.IDENTIFYING if table.text_columns else next(one for one in c.Privacy if one in classes)
+
+
 def require_no_person(table: TableContract) -> None:
     """Raise where a table that leaves the register could name a person: for statistics, before they are written.
 

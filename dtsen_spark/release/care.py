@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from dtsen_spark import tables
+from dtsen_spark.config import ReleaseConfig, RetentionConfig
 from dtsen_spark.contract import TableContract
+from dtsen_spark.job import Period
 from dtsen_spark.lake import Lake
 from dtsen_spark.release.registry import Registry, State, contract_of
-from dtsen_spark.release.retention import purge_deliveries
+from dtsen_spark.release.retention import lapsed, purge_deliveries, purge_slices
 
 _REPLAY: Final = ".replay"
 _OPS: Final = (tables.LEDGER, tables.RUN, tables.RELEASE, tables.DQ_METRIC, tables.BATCH, tables.ACCESS_LOG)
@@ -35,28 +37,26 @@ class Cared:
     retained: int
 
 
-def maintain(
-    registry: Registry, *, keep_releases: int, keep_hours: int, keep_delivery_days: int | None = None
-) -> list[Cared]:
-    """Compact and clean every table, delete builds and deliveries that nothing needs; a repeat does nothing.
+def maintain(registry: Registry, release: ReleaseConfig, retention: RetentionConfig) -> list[Cared]:
+    """Compact and clean every table, delete what nothing needs or has lapsed; a repeat does nothing.
 
     Args:
         registry: Releases of the lake; the caller holds it.
-        keep_releases: Newest published releases that stay readable.
-        keep_hours: Least age of a deleted file, hours: readers may still be at it.
-        keep_delivery_days: Days that superseded deliveries are kept (``purge_deliveries``); None = for ever.
+        release: Releases that stay readable, and the least age of a deleted file, as readers may still be at it.
+        retention: Days that data of each class is kept.
 
     Returns:
         What was done, by subject; things that needed nothing are left out.
     """
-    lake = registry.lake
-    retained = registry.published_chain()[-keep_releases:]
+    lake, keep = registry.lake, release.keep_releases
+    retained = registry.published_chain()[-keep:]
     purged = []
-    if keep_delivery_days is not None:
-        purged = purge_deliveries(registry, keep_releases=keep_releases, keep_days=keep_delivery_days)
-    done = [Cared(f"delivery {name}", 0, 1, 0) for name in purged]
-    done += [_care(registry, table, retained, keep_hours) for table in _tables(registry)]
-    done += [Cared(f"build/{name}", 0, 1, 0) for name in _drop_builds(lake, registry, retained)]
+    if retention.deliveries is not None:
+        purged = purge_deliveries(registry, keep_releases=keep, keep_days=retention.deliveries)
+    lapsed = purge_slices(registry, keep_releases=keep, keep_days=retention.model_dump())
+    done = [Cared(f"delivery {name}", 0, 1, 0) for name in purged] + [Cared(name, 0, 1, 0) for name in lapsed]
+    done += [_care(registry, table, retained, release.keep_hours) for table in _tables(registry)]
+    done += [Cared(f"build/{name}", 0, 1, 0) for name in _drop_builds(lake, registry, retained, retention.identifying)]
     return sorted((one for one in done if one.compacted or one.deleted), key=lambda one: one.subject)
 
 
@@ -75,13 +75,19 @@ def _care(registry: Registry, table: TableContract, retained: Iterable[str], kee
     return Cared(table.path, compacted, lake.vacuum(table, needed, keep_hours), len(needed))
 
 
-def _drop_builds(lake: Lake, registry: Registry, retained: Iterable[str]) -> list[str]:
-    """Delete builds that were published and are retained no more, that were taken back, and replays that died."""
+def _drop_builds(lake: Lake, registry: Registry, retained: Iterable[str], keep_days: int | None) -> list[str]:
+    """Delete builds that were published and are retained no more, that were taken back, and replays that died.
+
+    A build that was never published holds names and numbers, and is kept for as long as these.
+    """
     kept, releases = set(retained), registry.releases()
+    ends = [Period.of_release(release_id).last_day for release_id in registry.published_chain()]
     dropped = []
     for folder in sorted((lake.root / "build").glob("*")):
         release = releases.get(folder.name)
         past = release is not None and release.state in {State.PUBLISHED, State.ROLLED_BACK}
+        if release is not None and ends:
+            past |= bool(lapsed([release.period], (), max(ends), keep_days))
         if folder.name.endswith(_REPLAY) or (past and folder.name not in kept):
             shutil.rmtree(folder)
             dropped.append(folder.name)

@@ -12,17 +12,19 @@ from pyspark.sql import SparkSession
 
 from dtsen_spark import columns as c
 from dtsen_spark import pipeline, privacy, tables
-from dtsen_spark.config import Config
+from dtsen_spark.config import Config, ReleaseConfig, RetentionConfig
 from dtsen_spark.errors import LakeError, UsageError
 from dtsen_spark.lake import Lake, Written
 from dtsen_spark.release import Registry, is_genuine, maintain, signed
-from dtsen_spark.release.retention import purge_deliveries, superseded
+from dtsen_spark.release.retention import lapsed, purge_deliveries, superseded
 from dtsen_spark.replay import replay
 from tests.conftest import SmallLake
 from tests.frames import frame
 from tests.release.conftest import PKH
 
 Audited = Callable[..., dict[str, Written]]
+KEPT = ReleaseConfig(signoff_roles=(), keep_releases=2, keep_hours=0)
+FOR_EVER = RetentionConfig(deliveries=None, identifying=None, specific=None, ordinary=None, public=None)
 
 
 @pytest.mark.slow
@@ -34,7 +36,7 @@ def test_care_keeps_retained_releases_readable_and_has_nothing_to_do_twice(lake:
     audited("2026Q2.1", {"D": "SELECTED"})
     (lake.root / "build" / "2025Q3.1.replay").mkdir()
 
-    done = maintain(registry, keep_releases=2, keep_hours=0)
+    done = maintain(registry, KEPT, FOR_EVER)
 
     assert {one.subject for one in done if one.subject.startswith("build")} == {
         "build/2025Q3.1",
@@ -50,7 +52,56 @@ def test_care_keeps_retained_releases_readable_and_has_nothing_to_do_twice(lake:
             assert [row[c.FAMILY_ID] for row in rows] == [key]
     assert lake.read(PKH).count() == 3, "earlier periods stay in a sliced table"
 
-    assert maintain(registry, keep_releases=2, keep_hours=0) == []
+    assert maintain(registry, KEPT, FOR_EVER) == []
+
+
+@pytest.mark.slow
+def test_rows_leave_a_table_when_the_time_of_its_class_is_over(lake: Lake, audited: Audited) -> None:
+    registry = Registry(lake)
+    for period, key in (("2024Q4", "A"), ("2025Q1", "B"), ("2025Q4", "C"), ("2026Q1", "D")):
+        built = audited(f"{period}.1", {key: "SELECTED"})
+        registry.publish(f"{period}.1", built, run_id="run", signoff_roles=())
+    public = tables.STATS_TREND
+    row = {c.REGION_CODE: "00", c.REGION_LEVEL: 0, c.METRIC: "persons", c.SUBJECT: "all", c.PERIOD: "2024Q4"}
+    lake.write(public, frame(lake.spark, public, [row]))
+
+    Registry(lake).open("2024Q3", revise=False)
+    (lake.root / "build" / "2024Q3.1").mkdir()
+    # 2024Q4 and 2025Q1 end 455 and 365 days before 2026Q1; both are of no retained release.
+    done = maintain(registry, KEPT, FOR_EVER.model_copy(update={"specific": 400, "identifying": 500, "ordinary": 0}))
+
+    assert [one.subject for one in done if " " in one.subject] == ["programs/pkh 2024Q4"]
+    assert "build/2024Q3.1" in {one.subject for one in done}, "a build that was never published holds names"
+    assert {row[c.PERIOD] for row in lake.read(PKH).collect()} == {"2025Q1", "2025Q4", "2026Q1"}
+    assert lake.read(public).count() == 1
+    version = registry.releases()["2025Q4.1"].tables[PKH.path].version
+    assert lake.read(PKH, version=version).count() == 3, "a retained release stays as it was published"
+
+    maintain(registry, KEPT, FOR_EVER.model_copy(update={"specific": 0}))
+    kept = {row[c.PERIOD] for row in lake.read(PKH).collect()}
+    assert kept == {"2025Q4", "2026Q1"}, "periods of retained releases stay whatever is configured"
+    for period in ("2026Q2", "2026Q3"):
+        built = audited(f"{period}.1", {"E": "SELECTED"})
+        registry.publish(f"{period}.1", built, run_id="run", signoff_roles=())
+    maintain(registry, KEPT, FOR_EVER.model_copy(update={"specific": 0}))
+    folders = {folder.name for folder in lake.path(PKH).glob("period=*") if any(folder.glob("*.parquet"))}
+    # Files go with the last retained release that was published before.
+    assert folders == {f"period={period}" for period in ("2025Q4", "2026Q1", "2026Q2", "2026Q3")}
+
+
+def test_a_period_lapses_by_its_last_day_and_never_while_it_is_retained() -> None:
+    periods, newest = ("2024Q4", "2025-01", "2025Q1", "2026Q1"), date(2026, 3, 31)
+    assert lapsed(periods, {"2026Q1"}, newest, 400) == ["2024Q4", "2025-01"]
+    assert lapsed(periods, {"2024Q4", "2026Q1"}, newest, 0) == ["2025-01", "2025Q1"]
+    assert lapsed(periods, {"2026Q1"}, newest, None) == []
+
+
+def test_a_table_is_of_the_strictest_class_of_its_columns() -> None:
+    classes = {table.path: privacy.class_of(table).value for table in (*tables.TABLES, PKH)}
+    assert classes["master/person"] == "identifying"
+    assert (classes["welfare/score"], classes["programs/pkh"]) == ("specific", "specific")
+    assert {classes[table.path] for table in tables.STATS} == {"public"}
+    assert classes["welfare/cutpoint"] == "public", "a cut is nobody's, though its column is specific elsewhere"
 
 
 def _batch(batch_id: str, as_of: str, mode: str, state: str = "APPLIED") -> dict[str, Any]:
