@@ -104,6 +104,11 @@ test-cluster: setup ## Slow tests on a standalone cluster
 test-serve: setup ## Slow tests of the SQL server with JDBC and PyHive clients
 	@$(PYTEST) -m 'slow and serve'
 
+test-superset: setup ## Slow test that loads the dashboard into a Superset, in an environment of its own (.superset)
+	@if [ ! -x .superset/bin/superset ]; then $(BIN)/uv venv --quiet --clear --python $(BIN)/python .superset && \
+	  $(BIN)/uv pip install --quiet --require-hashes --python .superset/bin/python -r tests/bi/superset.lock; fi
+	@DTSEN_SUPERSET="$$PWD/.superset/bin" $(PYTEST) -m slow tests/bi/test_superset.py
+
 test-notebooks: setup ## Slow tests that execute the notebooks
 	@$(PYTEST) -m 'slow and notebooks'
 
@@ -132,4 +137,4 @@ clean: cluster-down ## Remove data/ and what was built; .venv and jars stay
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 clean-all: clean ## Remove .venv and jars as well
-	@rm -rf .venv jars .setup.lock
+	@rm -rf .venv .superset jars .setup.lock

@@ -31,6 +31,7 @@ from dtsen_spark import (
     session,
     simulation,
     summary,
+    superset,
     synthetic,
     tables,
     verification,
@@ -505,6 +506,18 @@ def write_report(
     """Write the release report: one HTML file that opens without a network."""
     Period.parse(period)
     out.print(f"report: {report.write(lake, period, out_file, language)}", markup=False)
+
+
+@app.command("superset")
+def write_superset(
+    out_file: Annotated[Path, typer.Option("--out", help="ZIP file.")],
+    url: Annotated[str, typer.Option("--url", help="Address of the server, as SQLAlchemy writes it.")] = (
+        "hive://bi@127.0.0.1:10000/dtsen"
+    ),
+    language: LanguageOption = LANGUAGES[0],
+) -> None:
+    """Write what Superset imports: database, datasets, charts and a dashboard over the served views."""
+    out.print(f"superset: {superset.write(out_file, url, language)}", markup=False)
 
 
 @app.command("explain")
