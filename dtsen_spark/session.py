@@ -39,7 +39,7 @@ _FIXED: Final[dict[str, str]] = {
 }
 # Generated code of wide rows has methods beyond 8,000 bytes, which Java would interpret for ever, and a session makes
 # more classes than the default code cache holds.
-_JVM: Final = ("-XX:-DontCompileHugeMethods", "-XX:ReservedCodeCacheSize=512m")
+_JVM: Final = "-XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=512m"
 
 
 def jars_dir() -> Path:
@@ -92,7 +92,8 @@ def start(config: Config, app_name: str) -> SparkSession:
             .config("spark.driver.extraClassPath", os.pathsep.join(paths))
             .config("spark.driver.memory", memory)
             .config("spark.executor.memory", config.spark.executor_memory)
-            .config("spark.driver.extraJavaOptions", " ".join((*_JVM, f"-Dlog4j2.configurationFile={log4j}")))
+            .config("spark.driver.extraJavaOptions", f"{_JVM} -Dlog4j2.configurationFile={log4j}")
+            .config("spark.executor.extraJavaOptions", _JVM)
             .config("spark.ui.enabled", str(config.spark.ui).lower())
         )
         if config.spark.event_log_dir:

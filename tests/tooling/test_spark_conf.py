@@ -27,6 +27,7 @@ def test_what_results_depend_on_is_said_alike(path: Path) -> None:
     assert {key: given[key] for key in given.keys() & fixed.keys()} == {
         key: fixed[key] for key in given.keys() & fixed.keys()
     }
+    assert {given[f"spark.{side}.extraJavaOptions"] for side in ("driver", "executor")} == {session._JVM}
     # A property that a restart of the session would refuse makes every later error unreadable.
     assert [key for key in given if key.startswith("spark.sql.") and key not in fixed] == [
         "spark.sql.shuffle.partitions"
