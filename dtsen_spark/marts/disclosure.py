@@ -13,7 +13,9 @@ known from another table. Two kinds of rows are taken out, and a closed form say
 
 A table of changes shares sums with the release before (kept + dropped = selected then): such values form a *block*
 whose sum counts as known, and the condition holds in each block. Regions that the release before hid are preferred as
-cover, so that two releases do not show two halves of one secret. Plain Python, in a fixed order, no Spark.
+cover, so that two releases do not show two halves of one secret. Where the last release bounds what a region must have
+now (open tickets do not vanish), the hidden regions together must have as much beyond that as the threshold says.
+Plain Python, in a fixed order, no Spark.
 """
 
 from collections import defaultdict

@@ -21,7 +21,7 @@ from dtsen_spark.marts.objections import BY, left_out, objections
 SMALL = 10
 KECAMATAN = [f"{prov}{kab}{kec}" for prov in ("11", "12") for kab in ("01", "02", "03") for kec in ("01", "02")]
 MOST = 12  # hidden cells that are looked at in each example
-EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True, phases=(Phase.generate,))
+EXAMPLES = settings(max_examples=30, deadline=None, derandomize=True, phases=(Phase.generate,))
 Row = dict[str, object]
 
 
@@ -303,7 +303,7 @@ def test_objections_over_two_releases(tickets: dict[tuple, int]) -> None:
         assert learnt(reader, hidden, counts) == []
 
 
-@settings(EXAMPLES, max_examples=15)
+@settings(EXAMPLES, max_examples=10)
 @given(
     st.dictionaries(
         st.tuples(
