@@ -1,9 +1,12 @@
 """The report of a release: one file that opens without a network, in two languages, from statistics alone."""
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import deltalake
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -160,6 +163,25 @@ def test_the_series_is_drawn_from_two_periods_on() -> None:
     assert (title, more) == ("Persons and families", [])
     assert "2025Q4 Persons 200; 2026Q1 Persons 210" in drawn
     assert render._trend(told(trend=[persons("2025Q4", None), series[1]]), w) == []
+
+
+def test_the_series_ends_with_the_release_that_is_told_of(tmp_path: Path) -> None:
+    def rows(*periods: str) -> list[dict[str, object]]:
+        return [{c.PERIOD: period, c.METRIC: "persons", c.VALUE: 1.0} for period in periods]
+
+    place = tmp_path / tables.STATS_TREND.path
+    for number, periods in enumerate((("2025Q3", "2025Q4"), ("2025Q3", "2025Q4", "2026Q1"), ("2031Q1",))):
+        deltalake.write_deltalake(place, pa.Table.from_pylist(rows(*periods)), mode="overwrite")
+        assert deltalake.DeltaTable(place).version() == number
+    # The registry names the second version; the third was never published.
+    events = [{c.TABLES_JSON: json.dumps({tables.STATS_TREND.path: {"version": 1}})}, {c.TABLES_JSON: None}]
+
+    def periods(own: list[dict[str, object]]) -> list[object]:
+        return [row[c.PERIOD] for row in facts._series(tmp_path, own, events)]
+
+    assert periods(rows("2026-02")) == ["2025Q3", "2025Q4", "2026-02"], "a build stands after what is published"
+    assert periods(rows("2025Q4")) == ["2025Q3", "2025Q4"], "what came later is not told"
+    assert periods([]) == []
 
 
 def test_every_step_of_an_objection_has_words() -> None:
