@@ -93,10 +93,11 @@ def events(accepted: DataFrame, rules: Rules) -> DataFrame:
     """
     number = F.col("seq").try_cast("int")
     number = F.when(number.between(1, rules.terms.max_events), number)
-    at = F.try_to_timestamp(F.col("at"))
+    given = F.col("_given")
     # A batch cannot tell of a day after the one that it describes.
-    at = F.when(machine.local_day(at, rules) <= F.col(c.AS_OF), at)
-    return accepted.select(
+    at = F.when(machine.local_day(given, rules) <= F.col(c.AS_OF), given)
+    # A column of its own: Spark would read the text once for each use of it.
+    return accepted.withColumn("_given", F.try_to_timestamp(F.col("at"))).select(
         F.col("ticket_id").alias(c.TICKET_ID),
         F.col(c.NATIVE_KEY).alias(c.EVENT_KEY),
         number.alias(c.EVENT_NO),

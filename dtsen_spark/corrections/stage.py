@@ -75,11 +75,9 @@ def _tickets(job: Job, rules: Rules) -> DataFrame:
     """Play the tickets and write what became of them and of their events; return the played tickets."""
     delivered = intake.events(_accepted(job, _EVENTS), rules)
     asked = intake.tickets(_accepted(job, _TICKETS), rules)
-    placed = subjects.with_subject(asked, _accepted(job, _REGISTRY), rules)
+    placed = subjects.with_repeats(subjects.with_subject(asked, _accepted(job, _REGISTRY), rules))
     # Read by three writes: played once.
-    played = _keep(
-        job, "played", subjects.with_repeats(machine.played(placed, delivered.where(F.col(c.REASON).isNull()), rules))
-    )
+    played = _keep(job, "played", machine.played(placed, delivered.where(F.col(c.REASON).isNull()), rules))
     tickets = job.write(tables.TICKET, ticket_rows(played, job, rules))
     events = job.write(tables.TICKET_EVENT, event_rows(played, delivered))
     _account(job, tickets.rows, events.rows)

@@ -113,13 +113,10 @@ def with_repeats(tickets: DataFrame) -> DataFrame:
     Returns:
         The same rows, with REPEATED_TICKET among the conflicts of every later one.
     """
-    # A partition holds the tickets of one subject: a handful.
     asked = F.when(F.size(values.PROPOSED) > 0, F.to_json(values.PROPOSED)).otherwise(F.to_json(intake.CHANGES))
-    order = Window.partitionBy(c.SUBJECT_RECORD_ID, c.TICKET_KIND, asked).orderBy(c.SUBMITTED_AT, c.TICKET_ID)
-    known = F.col(c.SUBJECT_RECORD_ID).isNotNull()
-    numbered = tickets.where(known).withColumn("_nth", F.row_number().over(order))
-    repeated = F.when(F.col("_nth") > 1, F.array(F.lit(Conflict.REPEATED_TICKET))).otherwise(
-        F.array().cast("array<string>")
-    )
-    told = numbered.withColumn(CONFLICTS, F.concat(CONFLICTS, repeated)).drop("_nth")
-    return told.unionByName(tickets.where(~known))
+    # A partition holds the tickets of one subject: a handful. Who is unknown has one for each ticket.
+    unknown = F.when(F.col(c.SUBJECT_RECORD_ID).isNull(), F.col(c.TICKET_ID))
+    order = Window.partitionBy(c.SUBJECT_RECORD_ID, unknown, c.TICKET_KIND, asked).orderBy(c.SUBMITTED_AT, c.TICKET_ID)
+    repeated = F.when(F.row_number().over(order) > 1, F.array(F.lit(Conflict.REPEATED_TICKET)))
+    none = F.array().cast("array<string>")
+    return tickets.withColumn(CONFLICTS, F.concat(CONFLICTS, F.coalesce(repeated, none)))
