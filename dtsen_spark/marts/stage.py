@@ -164,7 +164,12 @@ def _published(job: Job, table: TableContract) -> list[Row]:
     version = job.published_versions.get(table.path)
     if version is None:
         return []
-    return [row for row in lake.peek(job.lake.root, table, version) if row[c.RELEASE_ID] == job.previous_release]
+    # A column that the statistic got since then is null in it.
+    return [
+        {name: row.get(name) for name in table.columns}
+        for row in lake.peek(job.lake.root, table, version)
+        if row[c.RELEASE_ID] == job.previous_release
+    ]
 
 
 def _write(job: Job, table: TableContract, rows: list[Row]) -> None:
