@@ -86,6 +86,11 @@ def _log(number: Column) -> Column:
     return F.floor(F.log(number) * HUNDREDTHS + 0.5)
 
 
+def _known(number: Column, bounded: Column) -> Column:
+    # ``least`` and ``greatest`` pass over nulls: an unknown number would become the bound.
+    return F.when(number.isNotNull(), bounded)
+
+
 def _hundredths(flag: Column) -> Column:
     return F.when(flag, F.lit(HUNDREDTHS)).when(~flag, F.lit(0)).cast("long")
 
@@ -134,15 +139,16 @@ def _family(indicator: Indicator) -> list[Feature]:
     name = indicator.name
     here = F.col(name)
     if name in {c.URBAN, c.MEMBERS}:
-        value = _hundredths(here) if name == c.URBAN else _log(F.least(here, F.lit(_MANY)))
+        value = _hundredths(here) if name == c.URBAN else _log(_known(here, F.least(here, F.lit(_MANY))))
         return [Feature(name, name, Block.PERSON, value, False, demographic=True)]
     if indicator.kind is Kind.CATEGORY:
         return [Feature(name, name, Block.DWELLING, tier(name), False)]
     if indicator.kind is Kind.FLAG:
         return [Feature(name, name, Block.ASSET, _hundredths(here), False)]
     if indicator.kind is Kind.NUMBER:
-        return [Feature(name, name, Block.ASSET, _log(F.greatest(here, F.lit(1))), False)]
-    return [Feature(name, name, Block.ASSET, _log(1 + F.least(F.greatest(here, F.lit(0)), F.lit(_MANY))), False)]
+        return [Feature(name, name, Block.ASSET, _log(_known(here, F.greatest(here, F.lit(1)))), False)]
+    count = _known(here, F.least(F.greatest(here, F.lit(0)), F.lit(_MANY)))
+    return [Feature(name, name, Block.ASSET, _log(1 + count), False)]
 
 
 def design(units: DataFrame, members: DataFrame, carried: tuple[str, ...], *, traced: bool = False) -> DataFrame:
