@@ -186,8 +186,10 @@ def shared(whole: int, points: Mapping[str, int], rupiah_a_point: float) -> dict
         # Largest remainder; the larger part, then the name, decides between equal ones.
         order = sorted(points, key=lambda name: (found[name] - exact[name], -abs(points[name]), name))
         each, more = divmod(whole - sum(found.values()), len(order))
-        for place, name in enumerate(order):
-            found[name] += each + (place < more)
+        for name in order[:more]:
+            found[name] += 1
+        # Whole rupiah at both ends leave more to share where the way is long: the largest part bears it unseen.
+        found[max(points, key=lambda name: (abs(points[name]), name))] += each * len(order)
     return found
 
 

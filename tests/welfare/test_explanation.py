@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dtsen_spark import columns as c
@@ -27,6 +27,7 @@ def score_row(parts: dict[str, int], smearing: float, **values: Any) -> tuple[di
     }
 
 
+@example({"a": -2_698_802, "b": -2_998_849, "c": -1}, 11_000_000, 1.0)
 @given(PARTS, LEVELS, st.floats(1, 1.5))
 def test_parts_add_up_to_score_and_rupiah(parts: dict[str, int], level: int, smearing: float) -> None:
     row, told = score_row({**parts, "level": level}, smearing)
