@@ -12,6 +12,13 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark.contract import TableContract, fields
 
+# Words of the landing contract, section 1: what a batch is, and what a row of a delta does, in a column of its own.
+FULL: Final = "full"
+DELTA: Final = "delta"
+OP: Final = "op"
+UPSERT: Final = "U"
+DELETE: Final = "D"
+
 
 @dataclass(frozen=True)
 class LandingTable:

@@ -144,7 +144,7 @@ def simulate(lake: Lake, truth: Path, landing: Path, as_of: str) -> int:
         for row in rows.to_dict("records"):
             told = {**row, "visited_at": as_of}
             writer.writerow(["U", *(told.get(name) or "" for name in names)])
-    write_manifest(folder, _VISITS, as_of=as_of, mode="delta", rows={file.name: len(rows)})
+    write_manifest(folder, _VISITS, as_of=as_of, mode=tables.DELTA, rows={file.name: len(rows)})
     return len(rows)
 
 

@@ -154,9 +154,14 @@ def print_comparison(out: Console, title: str, timings: dict[str, Timing], verdi
         table.add_row(one.name, *span, str(len(one.seconds)), f"{one.peak_bytes / 2**30:.2f}")
     out.print(table)
     for verdict in verdicts:
-        bound = verdict.bound
-        goal = "" if bound.goal is None else f", goal {bound.goal:g}"
-        word = "holds" if verdict.passed else "MISSED"
-        out.print(
-            f"{bound.candidate} / {bound.base} = {verdict.ratio:.2f}   gate {bound.gate:g}{goal}: {word}", markup=False
-        )
+        print_verdict(out, verdict)
+
+
+def print_verdict(out: Console, verdict: Verdict) -> None:
+    """Print a ratio with its gate and goal."""
+    bound = verdict.bound
+    goal = "" if bound.goal is None else f", goal {bound.goal:g}"
+    word = "holds" if verdict.passed else "MISSED"
+    out.print(
+        f"{bound.candidate} / {bound.base} = {verdict.ratio:.2f}   gate {bound.gate:g}{goal}: {word}", markup=False
+    )

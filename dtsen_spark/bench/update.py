@@ -10,7 +10,7 @@ from rich.table import Table
 
 from dtsen_spark import pipeline, session, synthetic
 from dtsen_spark.bench.nation import nation
-from dtsen_spark.bench.ratios import Bound, Verdict
+from dtsen_spark.bench.ratios import Bound, Verdict, print_verdict
 from dtsen_spark.config import Config
 from dtsen_spark.errors import DtsenError
 
@@ -46,7 +46,7 @@ def measure(out: Console, config: Config, root: Path, persons: int, share: float
     seconds[_STILL] = _run(config, lake, made, month)
     spark = session.start(config, "dtsen bench")
     synthetic.generate_next(spark, out=made, period=month, share=share)
-    seconds[_DELTA] = _run(config, lake, made, _after(month))
+    seconds[_DELTA] = _run(config, lake, made, synthetic.month_of(made, None))
     table = Table(title=f"A month of {persons:,} persons, {share:.1%} of families touched", title_justify="left")
     for heading in ("stage", *(f"{name} s" for name in seconds)):
         table.add_column(heading, justify="left" if heading == "stage" else "right")
@@ -55,15 +55,9 @@ def measure(out: Console, config: Config, root: Path, persons: int, share: float
     out.print(table)
     full, still, delta = (run[_ALL] for run in seconds.values())
     verdict = Verdict(Bound(f"({_DELTA} - {_STILL})", _FULL, _GATE), (delta - still) / full)
-    word = "holds" if verdict.passed else "MISSED"
     out.print(f"{_STILL} / {_FULL} = {still / full:.2f}; {_DELTA} / {_FULL} = {delta / full:.2f}", markup=False)
-    out.print(f"{verdict.bound.candidate} / {_FULL} = {verdict.ratio:.2f}   gate {_GATE:g}: {word}", markup=False)
+    print_verdict(out, verdict)
     return [verdict]
-
-
-def _after(month: str) -> str:
-    year, number = map(int, month.split("-"))
-    return f"{year + number // 12}-{number % 12 + 1:02d}"
 
 
 def _run(config: Config, lake: Path, made: Path, period: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ from dtsen_spark import columns as c
 from dtsen_spark.corrections import machine
 from dtsen_spark.corrections.terms import Rules
 from dtsen_spark.corrections.values import INVALID_VALUE, UNKNOWN_FIELD, proposed
+from dtsen_spark.expressions import present
 
 CHANGES: Final = "_changes"
 SUBJECT_NIK: Final = "_subject_nik"
@@ -70,12 +71,10 @@ def tickets(accepted: DataFrame, rules: Rules) -> DataFrame:
             machine.PORTAL: F.coalesce("_is_portal", F.lit(False)),
             machine.CHECKED: F.coalesce(F.col(c.TICKET_KIND).isin(*rules.terms.ground_check), F.lit(False)),
             machine.COMPLETE: _complete(rules),
-            machine.FAULTS: F.array_compact(
-                F.array(
-                    F.when(~F.coalesce(known, F.lit(False)), F.lit(UNKNOWN_KIND)),
-                    F.when(F.col(CHANGES).isNull() | F.col(UNKNOWN_FIELD) | stray, F.lit("UNKNOWN_FIELD")),
-                    F.when(F.col(INVALID_VALUE), F.lit("INVALID_VALUE")),
-                )
+            machine.FAULTS: present(
+                F.when(~F.coalesce(known, F.lit(False)), F.lit(UNKNOWN_KIND)),
+                F.when(F.col(CHANGES).isNull() | F.col(UNKNOWN_FIELD) | stray, F.lit("UNKNOWN_FIELD")),
+                F.when(F.col(INVALID_VALUE), F.lit("INVALID_VALUE")),
             ),
         }
     ).drop("_is_portal", UNKNOWN_FIELD, INVALID_VALUE)

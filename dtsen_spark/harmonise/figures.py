@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import regions
+from dtsen_spark.expressions import present
 
 ROWS: Final = "rows"  # all rows of the table: what the other counts are a share of
 REJECTED: Final = "values_not_taken"
@@ -44,10 +45,10 @@ def findings(df: DataFrame, subject: Column) -> DataFrame:
     if c.REGION_STATE in names:
         parts.append(_named(REGION_STATES, F.array(F.col(c.REGION_STATE))))
     if c.REGISTRY_STATUS in names:
-        parts.append(_named(REGISTRY_STATES, F.array_compact(F.array(F.col(c.REGISTRY_STATUS)))))
+        parts.append(_named(REGISTRY_STATES, present(F.col(c.REGISTRY_STATUS))))
     if c.NIK_GRADE in names:
         absent = [F.when(F.col(name).isNull(), F.lit(name)) for name in (c.NIK, c.NO_KK)]
-        parts.append(_named(WITHOUT_NUMBER, F.array_compact(F.array(*absent))))
+        parts.append(_named(WITHOUT_NUMBER, present(*absent)))
     kab = F.coalesce(F.substring(F.col(_region_column(names)), 1, 4), F.lit("")) if _region_column(names) else F.lit("")
     return df.select(subject.alias(c.SUBJECT), kab.alias(c.REGION_CODE), F.concat(*parts).alias(_FINDING))
 

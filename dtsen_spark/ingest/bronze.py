@@ -20,12 +20,11 @@ from pyspark.sql.types import (
 
 from dtsen_spark import columns as c
 from dtsen_spark.config import IngestConfig
-from dtsen_spark.ingest.files import OP_COLUMN, DeliveredFile, FileKind
+from dtsen_spark.ingest.files import DeliveredFile, FileKind
 from dtsen_spark.ingest.landing import Batch
-from dtsen_spark.ingest.rules import UPSERT, Record, native_key, row_reasons
-from dtsen_spark.tables import LandingTable
+from dtsen_spark.ingest.rules import Record, native_key, row_reasons
+from dtsen_spark.tables import DELTA, OP, UPSERT, LandingTable
 
-_MODE_DELTA: Final = "delta"
 _ROW_BITS: Final = 33  # monotonically_increasing_id: the partition above, the row in it below
 _WHITE: Final = " \t\r\n"
 _MAX_FIELDS: Final = 100_000  # beyond this the tokenizer fails the task; the width of a file is checked before
@@ -129,10 +128,10 @@ def _as_text(field: StructField) -> Column:
 
 def _bronze(scan: DataFrame, kind: FileKind, header: tuple[str, ...], batch: Batch, config: IngestConfig) -> DataFrame:
     table, manifest = batch.table, batch.described
-    is_delta = manifest.mode == _MODE_DELTA
+    is_delta = manifest.mode == DELTA
     text = {name: F.col(_position(i)) for i, name in enumerate(header) if name in table.columns}
     delivered = [F.col(_position(i)) for i in range(len(header))]
-    operation = _clean(F.col(_position(header.index(OP_COLUMN)))) if is_delta else F.lit(UPSERT)
+    operation = _clean(F.col(_position(header.index(OP)))) if is_delta else F.lit(UPSERT)
     # A file of mixed line ends leaves its carriage returns on the last column; keys decide, so they are trimmed too.
     strict = {*table.key, header[-1] if header else ""}
     columns = {
@@ -165,7 +164,7 @@ def _clean(column: Column, *, strict: bool = True) -> Column:
 
 
 def _extra(table: LandingTable, header: tuple[str, ...], *, is_delta: bool) -> Column:
-    ours = {*table.columns, OP_COLUMN} if is_delta else set(table.columns)
+    ours = {*table.columns, OP} if is_delta else set(table.columns)
     named: dict[str, Column] = {}
     for i, name in enumerate(header):
         if name not in ours:

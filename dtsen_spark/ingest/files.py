@@ -24,9 +24,8 @@ from dtsen_spark.codes import affected_by
 from dtsen_spark.config import IngestConfig
 from dtsen_spark.ingest.landing import Batch, listing
 from dtsen_spark.ingest.manifest import ListedFile, RefusedError
-from dtsen_spark.tables import LandingTable
+from dtsen_spark.tables import DELTA, OP, LandingTable
 
-OP_COLUMN: Final = "op"
 _CHUNK: Final = 2**20
 _MAX_HEADER_CHARS: Final = 2**20
 _MAX_NAME_CHARS: Final = 64
@@ -96,7 +95,7 @@ def drift(table: LandingTable, files: list[DeliveredFile], mode: str) -> str:
         JSON of sorted names: ``new``, ``missing`` and ``types`` columns, and ``affects``: our columns by a missing or
         differently typed one. An empty object where nothing differs.
     """
-    ours = set(table.columns) | ({OP_COLUMN} if mode == "delta" else set())
+    ours = set(table.columns) | ({OP} if mode == DELTA else set())
     new = {name[:_MAX_NAME_CHARS] for file in files for name in file.header if name not in ours}
     missing = {name for file in files for name in table.columns if name not in file.header}
     types = {name[:_MAX_NAME_CHARS]: kind[:_MAX_NAME_CHARS] for file in files for name, kind in file.types.items()}
@@ -218,12 +217,12 @@ def _check_header(file: DeliveredFile, table: LandingTable, mode: str, max_colum
         message = f"{name}: {len(file.header):,} columns; at most {max_columns:,} (ingest.max_columns)"
         raise RefusedError(message)
     needed = [column for column in table.columns if column not in table.optional]
-    if mode == "delta":
-        needed.append(OP_COLUMN)
+    if mode == DELTA:
+        needed.append(OP)
     if lacking := [column for column in needed if column not in file.header]:
         message = f"{name}: the header lacks {len(lacking)} columns: {', '.join(lacking[:10])}"
         raise RefusedError(message)
-    ours = (*table.columns, OP_COLUMN)
+    ours = (*table.columns, OP)
     if twice := sorted({column for column in file.header if column in ours and file.header.count(column) > 1}):
         message = f"{name}: columns stand twice in the header: {', '.join(twice)}"
         raise RefusedError(message)

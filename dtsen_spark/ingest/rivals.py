@@ -12,9 +12,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark.ingest.rules import DUPLICATE_KEY, ORPHAN, REPEATED, UPSERT, is_accepted
+from dtsen_spark.ingest.rules import DUPLICATE_KEY, ORPHAN, REPEATED, is_accepted
 from dtsen_spark.ingest.state import GONE_AT
-from dtsen_spark.tables import LandingTable
+from dtsen_spark.tables import UPSERT, LandingTable
 
 PLACE: Final = (c.BATCH_ID, c.FILE, c.RECORD_NO)
 

@@ -9,11 +9,9 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark.config import IngestConfig
 from dtsen_spark.expressions import present
-from dtsen_spark.tables import LandingTable
+from dtsen_spark.tables import DELETE, UPSERT, LandingTable
 
 KEY_SEPARATOR: Final = "|"
-UPSERT: Final = "U"
-DELETE: Final = "D"
 
 # Reasons that a row shows by itself.
 EMPTY_KEY: Final = "empty_key"

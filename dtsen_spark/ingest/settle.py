@@ -15,7 +15,7 @@ from dtsen_spark.ingest import rivals, state
 from dtsen_spark.ingest.rules import REPEATED, is_accepted
 from dtsen_spark.ingest.state import Applied
 from dtsen_spark.job import Job
-from dtsen_spark.tables import LandingTable, accepted, bronze, quarantine
+from dtsen_spark.tables import FULL, LandingTable, accepted, bronze, quarantine
 
 
 @dataclass
@@ -113,7 +113,7 @@ def settle(
         job.outputs[target.path] = job.lake.write(target, job.lake.empty(target), build=job.release_id)
         return settled
     classified = classify(rows, table, repeated, parents, settled)
-    is_simple = len(ordered) == 1 and ordered[0].mode == state.FULL
+    is_simple = len(ordered) == 1 and ordered[0].mode == FULL
     has_base = not is_simple and state.last_full(ordered) is not None
     changed = settled.kept(state.touched(classified, ordered)) if has_base else None
     written = job.lake.write(target, state.latest(classified, table, ordered, changed), build=job.release_id)

@@ -12,9 +12,9 @@ from dtsen_spark.ingest.bronze import reading_session
 from dtsen_spark.ingest.landing import BatchClass, LandingPlan, survey_landing
 from dtsen_spark.ingest.registry import Registry, drift_of
 from dtsen_spark.ingest.settle import Settled, accounts, repeated_by_table, settle
-from dtsen_spark.ingest.state import FULL, in_order, no_presence
+from dtsen_spark.ingest.state import in_order, no_presence
 from dtsen_spark.job import Job
-from dtsen_spark.tables import LANDING, LandingTable
+from dtsen_spark.tables import FULL, LANDING, LandingTable
 
 log = structlog.get_logger(__name__)
 

@@ -14,10 +14,8 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.contract import local_frame
-from dtsen_spark.ingest.rules import DELETE, REPEATED, UPSERT, is_accepted
-from dtsen_spark.tables import LandingTable, accepted
-
-FULL: Final = "full"
+from dtsen_spark.ingest.rules import REPEATED, is_accepted
+from dtsen_spark.tables import DELETE, FULL, UPSERT, LandingTable, accepted
 
 _SEQ: Final = "_seq"
 GONE_AT: Final = "_gone_at"

@@ -13,8 +13,9 @@ from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.contract import TableContract
 from dtsen_spark.marts import figures
-from dtsen_spark.marts.cells import place
+from dtsen_spark.marts.cells import place, selected
 from dtsen_spark.marts.disclosure import NATION
+from dtsen_spark.marts.figures import ALL
 from dtsen_spark.marts.objections import Objections
 
 Row = dict[str, Any]
@@ -22,7 +23,6 @@ Row = dict[str, Any]
 Stats = Mapping[TableContract, Sequence[Row]]
 
 PROVINCE: Final = 1
-ALL: Final = "all"
 NOT_RANKED: Final = "not_ranked"
 DECILE_PERSONS: Final = "decile_persons"
 SELECTED: Final = "selected"
@@ -86,7 +86,7 @@ def _programs(stats: Stats) -> list[Figure]:
         of_program[row[c.REGION_CODE], row[c.PROGRAM]].append(row)
     told: list[Figure] = []
     for (region, program), rows in of_program.items():
-        chosen = [row for row in rows if row[c.DECISION] == "SELECTED"]
+        chosen = selected(rows)
         told.append((region, SELECTED, program, _sum(chosen, c.ROWS)))
         told.append((region, BENEFIT, program, _sum(chosen, c.BENEFIT_TOTAL_IDR_YEAR)))
         told += [

@@ -53,8 +53,8 @@ def maintain(registry: Registry, release: ReleaseConfig, retention: RetentionCon
     purged = []
     if retention.deliveries is not None:
         purged = purge_deliveries(registry, keep_releases=keep, keep_days=retention.deliveries)
-    lapsed = purge_slices(registry, keep_releases=keep, keep_days=retention.model_dump())
-    done = [Cared(f"delivery {name}", 0, 1, 0) for name in purged] + [Cared(name, 0, 1, 0) for name in lapsed]
+    slices = purge_slices(registry, keep_releases=keep, keep_days=retention.model_dump())
+    done = [Cared(f"delivery {name}", 0, 1, 0) for name in purged] + [Cared(name, 0, 1, 0) for name in slices]
     done += [_care(registry, table, retained, release.keep_hours) for table in _tables(registry)]
     done += [Cared(f"build/{name}", 0, 1, 0) for name in _drop_builds(lake, registry, retained, retention.identifying)]
     return sorted((one for one in done if one.compacted or one.deleted), key=lambda one: one.subject)

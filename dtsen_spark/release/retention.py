@@ -20,7 +20,6 @@ from dtsen_spark.release.registry import Registry, contract_of
 
 APPLIED: Final = "APPLIED"
 PURGED: Final = "PURGED"
-_FULL: Final = "full"
 
 
 def purge_deliveries(registry: Registry, *, keep_releases: int, keep_days: int) -> list[str]:
@@ -109,7 +108,7 @@ def superseded(batches: list[dict[str, Any]], oldest: date, before: date) -> lis
         before: A batch must describe a day before this one.
     """
     applied = sorted((row for row in batches if row[c.STATE] == APPLIED), key=_order)
-    fulls = [row for row in applied if row[c.BATCH_MODE] == _FULL and row[c.AS_OF] <= oldest]
+    fulls = [row for row in applied if row[c.BATCH_MODE] == tables.FULL and row[c.AS_OF] <= oldest]
     if not fulls:
         return []
     return [row for row in applied if _order(row) < _order(fulls[-1]) and row[c.AS_OF] < before]
@@ -117,7 +116,7 @@ def superseded(batches: list[dict[str, Any]], oldest: date, before: date) -> lis
 
 def _order(row: dict[str, Any]) -> tuple[date, bool, str]:
     # The order in which batches take effect (landing contract, section 1).
-    return (row[c.AS_OF], row[c.BATCH_MODE] != _FULL, row[c.BATCH_ID])
+    return (row[c.AS_OF], row[c.BATCH_MODE] != tables.FULL, row[c.BATCH_ID])
 
 
 def _is_of(row: dict[str, Any], table: tables.LandingTable) -> bool:

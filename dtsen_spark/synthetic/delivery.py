@@ -10,16 +10,11 @@ from pyspark.sql import functions as F
 from dtsen_spark.synthetic.draw import Draws
 from dtsen_spark.synthetic.dwelling import Dwellings
 from dtsen_spark.synthetic.profile import BrokenRates, Profile
-from dtsen_spark.tables import LANDING
+from dtsen_spark.tables import DELTA, FULL, LANDING, OP
 
 # Columns beside those of the contract: whose record it is, and which errors it has.
 PERSON: Final = "true_person"
 MODES: Final = "error_mode"
-# What a delivery of changes says of a row, before the contract's columns.
-OP: Final = "op"
-UPSERT: Final = "U"
-DELETE: Final = "D"
-DELTA: Final = "delta"
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,7 @@ class Delivery:
     expected: float
     broken: BrokenRates = field(default_factory=BrokenRates)
     person_key: str | None = None
-    mode: str = "full"
+    mode: str = FULL
     batch: str = "01"
 
     @property

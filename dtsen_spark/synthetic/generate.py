@@ -23,14 +23,14 @@ from dtsen_spark.synthetic.places import read_places, read_shares
 from dtsen_spark.synthetic.population import make_persons
 from dtsen_spark.synthetic.profile import Profile, first_day, load_profile
 from dtsen_spark.synthetic.sources import dtks, dukcapil, p3ke, regsosek
-from dtsen_spark.synthetic.writing import keep_records, truth_of, write_delivery, write_truth
+from dtsen_spark.synthetic.writing import SCRATCH, keep_records, truth_of, write_delivery, write_truth
 
 # Raise it when the same arguments give other rows.
 VERSION: Final = 2
 RECORD: Final = "_nation.json"
 UPDATES: Final = "updates"
 _UNFINISHED: Final = "_nation.part"
-_OURS: Final = ("landing", "truth", "_scratch")
+_OURS: Final = ("landing", "truth", SCRATCH)
 # Small tables leave cores idle, so several are written at a time.
 AT_ONCE: Final = 3
 
@@ -83,7 +83,7 @@ def generate(spark: SparkSession, config: Config, *, persons: int, seed: int, ou
     (out / _UNFINISHED).touch()
     for name in _OURS:
         shutil.rmtree(out / name, ignore_errors=True)
-    world = make_world(spark, rates, persons=persons, seed=seed, today=today, scratch=out / "_scratch")
+    world = make_world(spark, rates, persons=persons, seed=seed, today=today, scratch=out / SCRATCH)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         # The large ones first, so that none is left alone at the end.
         deliveries = list(pool.map(lambda delivery: keep_records(spark, delivery, out), _deliveries(world)))
@@ -94,7 +94,7 @@ def generate(spark: SparkSession, config: Config, *, persons: int, seed: int, ou
         }
         rows = {path: done.result() for path, done in written.items()}
         truth.result()
-    shutil.rmtree(out / "_scratch")
+    shutil.rmtree(out / SCRATCH)
     rows |= {"persons": persons, "families": world.count}
     (out / RECORD).write_text(json.dumps({**arguments, "rows": rows}, indent=1) + "\n", encoding="utf-8")
     (out / _UNFINISHED).unlink()

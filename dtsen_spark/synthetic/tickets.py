@@ -8,9 +8,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark.job import Period
-from dtsen_spark.synthetic.delivery import DELTA, OP, UPSERT, Delivery, World, number, text
+from dtsen_spark.synthetic.delivery import Delivery, World, number, text
 from dtsen_spark.synthetic.draw import Draws, by_share, literal_words
 from dtsen_spark.synthetic.sources import regsosek
+from dtsen_spark.tables import DELTA, OP, UPSERT
 
 _SHARE: Final = 0.01  # tickets for each family
 _MONTHLY: Final = _SHARE / 3

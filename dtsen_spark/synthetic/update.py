@@ -20,20 +20,19 @@ from dtsen_spark.config import GenerateConfig
 from dtsen_spark.errors import UsageError
 from dtsen_spark.job import Period
 from dtsen_spark.synthetic import registers, tickets
-from dtsen_spark.synthetic.delivery import DELETE, DELTA, OP, UPSERT, Delivery, World
+from dtsen_spark.synthetic.delivery import Delivery, World
 from dtsen_spark.synthetic.generate import AT_ONCE, RECORD, UPDATES, VERSION, Summary, make_world
 from dtsen_spark.synthetic.life import Life, Lived, Month
 from dtsen_spark.synthetic.nation import load_nation
 from dtsen_spark.synthetic.places import read_places
 from dtsen_spark.synthetic.profile import BrokenRates, Profile, first_day
 from dtsen_spark.synthetic.sources import dtks, dukcapil, regsosek
-from dtsen_spark.synthetic.writing import keep_records, truth_of, write_delivery, write_truth
-from dtsen_spark.tables import LANDING
+from dtsen_spark.synthetic.writing import SCRATCH, keep_records, truth_of, write_delivery, write_truth
+from dtsen_spark.tables import DELETE, DELTA, LANDING, OP, UPSERT
 
 _REPEATED: Final = 0.05  # of the rows of a delta: there twice
 _LATE: Final = 0.05  # of the changed records: told of once more as they were before, with an earlier date
 _LATE_BATCH: Final = "late"
-_SCRATCH: Final = "_scratch"
 # What a delta may hold against the rows of the families that the month touched.
 _ROOM: Final = 2.0
 
@@ -86,11 +85,11 @@ def generate_next(spark: SparkSession, *, out: Path, period: str, share: float) 
             return Summary(update["rows"], made=False)
     told = [*((one["period"], one["share"]) for one in made), (period, share)]
     months = [Month(number, Period.parse(text), part) for number, (text, part) in enumerate(told, start=1)]
-    shutil.rmtree(out / _SCRATCH, ignore_errors=True)
+    shutil.rmtree(out / SCRATCH, ignore_errors=True)
     try:
         rows = _make(spark, record, months, out)
     finally:
-        shutil.rmtree(out / _SCRATCH, ignore_errors=True)
+        shutil.rmtree(out / SCRATCH, ignore_errors=True)
     # Last of all: without this entry the month counts as never made.
     record[UPDATES] = [*made, {"period": period, "share": share, "rows": rows}]
     (out / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -113,7 +112,7 @@ def _make(spark: SparkSession, record: dict[str, Any], months: Sequence[Month], 
     """Live the nation up to the last of the months and write what it delivers."""
     profile = Profile.model_validate(record["profile"])
     config = GenerateConfig.model_validate(record["generate"])
-    scratch = out / _SCRATCH
+    scratch = out / SCRATCH
     world = make_world(
         spark, profile, persons=record["persons"], seed=record["seed"], today=first_day(config.quarter), scratch=scratch
     )

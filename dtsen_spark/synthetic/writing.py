@@ -20,6 +20,7 @@ from dtsen_spark.synthetic.delivery import MODES, PERSON, Delivery, World
 from dtsen_spark.synthetic.draw import Draws
 from dtsen_spark.tables import LANDING
 
+SCRATCH: Final = "_scratch"  # beside landing/ and truth/ while they are made
 _CSV: Final = {"escape": '"', "ignoreLeadingWhiteSpace": "false", "ignoreTrailingWhiteSpace": "false", "emptyValue": ""}
 _FILE: Final = "_file"
 _ORDER: Final = "_order"
@@ -43,7 +44,7 @@ def keep_records(spark: SparkSession, delivery: Delivery, out: Path) -> Delivery
     """
     if not delivery.person_key:
         return delivery
-    folder = str(out / "_scratch" / "records" / delivery.path / delivery.batch_id)
+    folder = str(out / SCRATCH / "records" / delivery.path / delivery.batch_id)
     delivery.rows.write.parquet(folder)
     return replace(delivery, rows=spark.read.parquet(folder))
 
@@ -62,7 +63,7 @@ def write_delivery(spark: SparkSession, delivery: Delivery, out: Path, config: G
         Records delivered.
     """
     folder = out / "landing" / delivery.path / delivery.batch_id
-    scratch = out / "_scratch" / "files" / delivery.path / delivery.batch_id
+    scratch = out / SCRATCH / "files" / delivery.path / delivery.batch_id
     files = max(1, int(-(-delivery.expected * _ROOM // config.rows_per_file)))
     spoilt = _spoilt(delivery, draws)
     if config.file_format == "parquet":
