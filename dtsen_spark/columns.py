@@ -545,6 +545,8 @@ ANSWERED_RELEASE = _col("answered_release", _STRING, "Release whose hand-over a 
 TICKETS = _col("tickets", _LONG, "Tickets; null where a small cell is suppressed.", _PUBLIC, unit="tickets")
 MEDIAN_DAYS = _col("median_days", _DOUBLE, "Median of the days from the first event.", _PUBLIC, unit="days")
 P90_DAYS = _col("p90_days", _DOUBLE, "Ninth decile of the days from the first event.", _PUBLIC, unit="days")
+MEDIAN_STEP_DAYS = _col("median_step_days", _DOUBLE, "Median of the days in the state.", _PUBLIC, unit="days")
+P90_STEP_DAYS = _col("p90_step_days", _DOUBLE, "Ninth decile of the days in the state.", _PUBLIC, unit="days")
 VERIFIED_ON = _col("verified_on", _DATE, "Day on which the value was found to be true.", _PUBLIC)
 
 # Statistics

@@ -1163,6 +1163,29 @@ STATS_OBJECTION: Final = TableContract(
     published=True,
     slice_by=(c.PERIOD,),
 )
+STATS_STEP: Final = TableContract(
+    layer="stats",
+    name="step",
+    one_row_is=(
+        "period × region (nation to village) × channel × state that tickets left: their days in it, of the tickets of "
+        "stats/objection; no row where they are few, or days of few could be had"
+    ),
+    key=(c.PERIOD, c.REGION_CODE, c.CHANNEL, c.STATE_BEFORE),
+    fields=fields(
+        c.REGION_CODE,
+        c.REGION_LEVEL,
+        c.REGION_NAME,
+        c.CHANNEL,
+        c.STATE_BEFORE,
+        c.MEDIAN_STEP_DAYS,
+        c.P90_STEP_DAYS,
+        c.PERIOD,
+        c.RELEASE_ID,
+        required=(c.REGION_CODE, c.REGION_LEVEL, c.STATE_BEFORE),
+    ),
+    published=True,
+    slice_by=(c.PERIOD,),
+)
 STATS_TREND: Final = TableContract(
     layer="stats",
     name="trend",
@@ -1195,6 +1218,7 @@ STATS: Final = (
     STATS_LINKAGE,
     STATS_FIGURE,
     STATS_OBJECTION,
+    STATS_STEP,
     STATS_TREND,
 )
 

@@ -1,4 +1,4 @@
-"""``stats/figure``: figures of the whole release that no region has: links, the PMT card, objections by kind and step.
+"""``stats/figure``: figures of the whole release that no region has: links, the PMT card, objections by kind.
 
 An example of a link is an agreement pattern that many pairs share: levels and weights, no value of a person.
 """
@@ -27,7 +27,6 @@ PMT: Final = "pmt"  # subject = model, or kind of region
 TARGETING: Final = "targeting"  # subject = poorest share in per cent, metric = kind of error
 OBJECTION: Final = "objection"  # subject = kind of ticket or all, metric = where they stand or all, value = tickets
 OBJECTION_CHANNEL: Final = "objection_channel"  # subject = channel, the rest the same
-OBJECTION_STEP: Final = "objection_step"  # subject = state that an event ended, metric = median_days or p90_days
 PAIRS: Final = "pairs"
 ALL: Final = "all"
 OTHER: Final = "OTHER"
@@ -41,12 +40,12 @@ def figure_rows(job: Job, small: int, tickets: DataFrame | None, found: Objectio
     """Return the rows of ``stats/figure``.
 
     Args:
-        job: The run; reads ``linkage/edge``, ``corrections/event`` and the card of the model that scored.
-        small: Pairs, tickets and events below this are left out.
+        job: The run; reads ``linkage/edge`` and the card of the model that scored.
+        small: Pairs and tickets below this are left out.
         tickets: Tickets that the release counts, if any.
         found: What may be shown of them by region.
     """
-    return [*_links(job, small), *pmt_rows(_card(job)), *_objections(job, small, tickets, found)]
+    return [*_links(job, small), *pmt_rows(_card(job)), *_objections(small, tickets, found)]
 
 
 def _links(job: Job, small: int) -> list[Row]:
@@ -68,23 +67,12 @@ def _links(job: Job, small: int) -> list[Row]:
     return rows + example_rows((row[c.STATE], row[c.AGREEMENT], row[PAIRS]) for row in patterns)
 
 
-def _objections(job: Job, small: int, tickets: DataFrame | None, found: Objections) -> list[Row]:
+def _objections(small: int, tickets: DataFrame | None, found: Objections) -> list[Row]:
     if tickets is None:
         return []
     # Kinds × channels × outcomes.
     counted = tickets.groupBy(c.TICKET_KIND, c.CHANNEL, c.OUTCOME, c.OVERDUE).count().collect()
-    steps = (
-        # ticket : its applied events is 1 : n.
-        job.read(tables.TICKET_EVENT)
-        .join(tickets.select(c.TICKET_ID), c.TICKET_ID)
-        .where(F.col(c.REASON).isNull() & F.col(c.DAYS).isNotNull())
-        .groupBy(c.STATE_BEFORE)
-        .agg(F.count(F.lit(1)), F.percentile(c.DAYS, 0.5), F.percentile(c.DAYS, 0.9))
-        .collect()  # states
-    )
-    stands = ((row[0], row[1], standing(row[2], overdue=row[3]), row[4]) for row in counted)
-    rows = objection_rows(stands, found, small)
-    return rows + step_rows(((row[0], row[1], row[2], row[3]) for row in steps), small)
+    return objection_rows(((row[0], row[1], standing(row[2], overdue=row[3]), row[4]) for row in counted), found, small)
 
 
 def objection_rows(
@@ -130,21 +118,6 @@ def objection_rows(
 def standing(outcome: str, *, overdue: bool) -> str:
     """Return where a ticket stands: its outcome, the late ones apart."""
     return f"{outcome}_OVERDUE" if overdue else outcome
-
-
-def step_rows(steps: Iterable[tuple[str | None, int, float, float]], small: int) -> list[Row]:
-    """Return how long tickets stayed in each state that an event ended; how many did would add up with other tables.
-
-    Args:
-        steps: State, events, median and ninth decile of the days.
-        small: States that fewer events ended are left out.
-    """
-    return [
-        {c.TOPIC: OBJECTION_STEP, c.SUBJECT: str(state), c.METRIC: metric, c.VALUE: days}
-        for state, events, median, p90 in sorted(steps, key=lambda step: str(step[0]))
-        if events >= small
-        for metric, days in ((c.MEDIAN_DAYS, median), (c.P90_DAYS, p90))
-    ]
 
 
 def weight_rows(weights: Iterable[tuple[str | None, int | None, int]], small: int) -> list[Row]:

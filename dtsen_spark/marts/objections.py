@@ -64,13 +64,9 @@ def counted_tickets(tickets: DataFrame) -> list[Row]:
         One row for each region (nation to village) × channel × outcome × last action × overdue: ``tickets``,
         ``median_days``, ``p90_days``; as many as villages with tickets, whatever the population.
     """
-    code = F.col(c.REGION_CODE)
-    upward = [F.when(F.length(code) >= digits, F.substring(code, 1, digits)) for digits in DIGITS[1:]]
-    # Every ticket counts once on each level: five rows a ticket.
-    levels = F.array_distinct(F.array_compact(F.array(F.lit(NATION), *upward)))
     return [
         row.asDict()
-        for row in tickets.withColumn(c.REGION_CODE, F.explode(levels))
+        for row in on_each_level(tickets)
         .groupBy(c.REGION_CODE, c.CHANNEL, *BY)
         .agg(
             F.count(F.lit(1)).alias(c.TICKETS),
@@ -79,6 +75,14 @@ def counted_tickets(tickets: DataFrame) -> list[Row]:
         )
         .collect()  # villages with tickets × channels × outcomes
     ]
+
+
+def on_each_level(rows: DataFrame) -> DataFrame:
+    """Return each row once for its region and each region above it, the nation too: up to five rows for one."""
+    code = F.col(c.REGION_CODE)
+    upward = [F.when(F.length(code) >= digits, F.substring(code, 1, digits)) for digits in DIGITS[1:]]
+    levels = F.array_distinct(F.array_compact(F.array(F.lit(NATION), *upward)))
+    return rows.withColumn(c.REGION_CODE, F.explode(levels))
 
 
 def objections(counted: Iterable[Row], small: int, before: BeforeOf = no_release) -> Objections:

@@ -15,7 +15,7 @@ from dtsen_spark import columns as c
 from dtsen_spark import lake, privacy, regions, tables
 from dtsen_spark.contract import TableContract, local_frame
 from dtsen_spark.job import Job, Period
-from dtsen_spark.marts import cells, counting, figures, objections, trend
+from dtsen_spark.marts import cells, counting, figures, objections, steps, trend
 from dtsen_spark.marts.disclosure import Before
 
 STAGE: Final = "marts"
@@ -113,6 +113,9 @@ def run(job: Job) -> None:
         tables.STATS_LINKAGE: cells.linkage_rows(counting.linked(job), small),
         tables.STATS_FIGURE: figures.figure_rows(job, small, tickets, found),
         tables.STATS_OBJECTION: found.rows,
+        tables.STATS_STEP: []
+        if tickets is None
+        else steps.step_rows(steps.counted_steps(tickets, job.read(tables.TICKET_EVENT)), found.rows, small),
     }
     rows[tables.STATS_TREND] = trend.trend_rows(rows, found, _cuts(job))
     # Every release's publication replaces the slice of its period, so all are written even where empty.

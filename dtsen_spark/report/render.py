@@ -376,10 +376,8 @@ def _objections(found: Facts, w: Wording) -> dict[str, Any]:
     standings = {metric for of_one in counted.values() for metric in of_one}
     cells = _nation(found.stats[tables.STATS_OBJECTION.name])
     ended = [row for row in cells if row[c.OUTCOME] not in {None, _OPEN}]
-    steps: dict[str, dict[str, float]] = defaultdict(dict)
-    for row in found.figures("objection_step"):
-        steps[row[c.SUBJECT]][row[c.METRIC]] = row[c.VALUE]
     states = terms.load().states
+    order = list(states)
     return {
         "standings": [name for name in _STANDINGS if name in standings],
         "counted": [
@@ -389,11 +387,14 @@ def _objections(found: Facts, w: Wording) -> dict[str, Any]:
         "ended": sorted(ended, key=lambda row: (row[c.OUTCOME], row[c.ACTION] or "", row[c.CHANNEL] or "")),
         "waiting": _waiting([row for row in cells if row[c.OUTCOME] == _OPEN]),
         # In the order in which a ticket goes through them.
-        "steps": [
-            {c.STATE: name, **days, c.WAITS_FOR: state.waits_for, "working_days": state.working_days}
-            for name, state in states.items()
-            if (days := steps.get(name))
-        ],
+        "steps": sorted(
+            (
+                {**row, c.WAITS_FOR: state.waits_for, "working_days": state.working_days}
+                for row in _nation(found.stats[tables.STATS_STEP.name])
+                if (state := states.get(row[c.STATE_BEFORE]))
+            ),
+            key=lambda row: (order.index(row[c.STATE_BEFORE]), row[c.CHANNEL] or ""),
+        ),
     }
 
 

@@ -91,14 +91,6 @@ def test_what_a_channel_hides_is_not_told_by_the_kinds():
     assert (figures.OBJECTION, "MOVE", "UPHELD") not in told, "less the 30 of the villages it is the portal's 12"
 
 
-def test_days_of_a_step_that_few_took_are_left_out():
-    rows = figures.step_rows([("SUBMITTED", 30, 2.0, 3.0), ("AGREED", 9, 5.0, 9.0)], 10)
-    assert [(row[c.SUBJECT], row[c.METRIC], row[c.VALUE]) for row in rows] == [
-        ("SUBMITTED", c.MEDIAN_DAYS, 2.0),
-        ("SUBMITTED", c.P90_DAYS, 3.0),
-    ]
-
-
 def test_a_ticket_that_ended_is_counted_in_one_release(spark: SparkSession):
     schema = f"{c.TICKET_ID} string, {c.OUTCOME} string, {c.STATE_SINCE} date"
     old, late = date(2025, 12, 1), date(2025, 12, 30)

@@ -124,7 +124,27 @@ def test_the_stage_writes_tables_that_agree(make_job: Callable[..., Job]) -> Non
         }
         for n in range(12)
     ]
+    tickets = [
+        {
+            c.TICKET_ID: f"T{n}",
+            c.CHANNEL: "desa",
+            c.REGION_CODE: "3201012001",
+            c.STATE: "ID_CHECKED",
+            c.OUTCOME: "OPEN",
+            c.ACTION: "ID_OK",
+            c.OVERDUE: False,
+            c.REASONS: [],
+            c.DAYS_OPEN: 9,
+        }
+        for n in range(10)
+    ]
+    events = [
+        {c.EVENT_KEY: f"T{n}|2", c.TICKET_ID: f"T{n}", c.STATE_BEFORE: "SUBMITTED", c.DAYS: 1 + n % 2}
+        for n in range(10)
+    ]
     given = {
+        tables.TICKET: tickets,
+        tables.TICKET_EVENT: events,
         tables.SCORE: scores,
         tables.PERSON_ATTRIBUTE: [*people, person("P0D", "F0", **{c.ALIVE: False})],
         tables.decision("pkh"): decided,
@@ -153,6 +173,10 @@ def test_the_stage_writes_tables_that_agree(make_job: Callable[..., Job]) -> Non
     }
     assert figures["link_weight", "LINKED", "20"] == 12
     assert figures["link_example", "LINKED 1", "name: same"] == 13.5
+    steps = job.read(tables.STATS_STEP).where("region_level = 4").collect()
+    assert [(row[c.STATE_BEFORE], row[c.MEDIAN_STEP_DAYS], row[c.P90_STEP_DAYS]) for row in steps] == [
+        ("SUBMITTED", 1.5, 2.0)
+    ]
     series = {
         (row[c.REGION_CODE], row[c.METRIC], row[c.SUBJECT]): row[c.VALUE]
         for row in job.read(tables.STATS_TREND).collect()

@@ -140,7 +140,10 @@ def test_the_chapter_of_objections_tells_kinds_ends_waits_and_days(language: str
         figure=[
             figure("objection", "all", "all", 87),
             figure("objection", "MOVE", "REJECTED", 14),
-            *(figure("objection_step", "SUBMITTED", metric, 2.0) for metric in (c.MEDIAN_DAYS, c.P90_DAYS)),
+        ],
+        step=[
+            nation(channel=channel, state_before=state, median_step_days=2.5, p90_step_days=7.5)
+            for channel, state in (("desa", "AGREED"), ("portal", "SUBMITTED"), ("desa", "SUBMITTED"))
         ],
     )
     w = Wording(language)
@@ -148,9 +151,14 @@ def test_the_chapter_of_objections_tells_kinds_ends_waits_and_days(language: str
     assert [label for label, _, _ in parts["counted"]] == [w.text("all_tickets"), w.code("ticket_MOVE")]
     assert [(row[c.ACTION], row[c.TICKETS]) for row in parts["ended"]] == [("MUSDES_REJECT", 14)]
     assert [(row["in_time"], row[c.OVERDUE]) for row in parts["waiting"]] == [(61, None)]
-    assert [(row[c.STATE], row["working_days"]) for row in parts["steps"]] == [("SUBMITTED", 3)]
+    assert [(row[c.STATE_BEFORE], row[c.CHANNEL], row["working_days"]) for row in parts["steps"]] == [
+        ("SUBMITTED", "desa", 3),
+        ("SUBMITTED", "portal", 3),
+        ("AGREED", "desa", 14),
+    ]
     page = render.render(found, w)
-    assert all(words in page for words in (w.code("step_MUSDES_REJECT"), w.code("role_OPERATOR_DESA"), ">61<"))
+    days = f">{w.number(7.5, 1)}<"
+    assert all(words in page for words in (w.code("step_MUSDES_REJECT"), w.code("role_OPERATOR_DESA"), ">61<", days))
 
 
 def test_the_series_is_drawn_from_two_periods_on() -> None:
