@@ -108,7 +108,7 @@ def _designs(spark: SparkSession, config: Config, root: Path, families: int) -> 
                 for f in features.features()
             ),
             *(
-                (draw(name, 4) + 20_221_114 * 64).alias(provenance.origin_column(name))
+                (draw(name, 4) + 19_310 * 64).alias(provenance.origin_column(name))
                 for level in Level
                 for name in provenance.traced_indicators(level)
             ),

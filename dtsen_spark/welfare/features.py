@@ -22,6 +22,7 @@ HUNDREDTHS: Final = 100
 _CHILD_BELOW: Final = 15
 _OLD_FROM: Final = 65  # dependants are below 15 or from 65 (BPS: angka ketergantungan)
 _NUCLEAR: Final = ("HEAD", "SPOUSE", "CHILD")
+_OF_CUSTOMERS: Final = frozenset({c.POWER})
 _MANY: Final = 20  # beyond twenty animals or members the form's counts say "many"
 
 
@@ -29,6 +30,7 @@ class Block(StrEnum):
     """Which delivery knows a feature: a family of which a whole block is unknown is scored without it."""
 
     PERSON = "person"  # any list of persons, the registry among them
+    UTILITY = "utility"  # the electricity company's list of customers, and every housing form
     DWELLING = "dwelling"  # every housing form
     ASSET = "asset"  # the long forms only
 
@@ -142,7 +144,8 @@ def _family(indicator: Indicator) -> list[Feature]:
         value = _hundredths(here) if name == c.URBAN else _log(_known(here, F.least(here, F.lit(_MANY))))
         return [Feature(name, name, Block.PERSON, value, False, demographic=True)]
     if indicator.kind is Kind.CATEGORY:
-        return [Feature(name, name, Block.DWELLING, tier(name), False)]
+        block = Block.UTILITY if name in _OF_CUSTOMERS else Block.DWELLING
+        return [Feature(name, name, block, tier(name), False)]
     if indicator.kind is Kind.FLAG:
         return [Feature(name, name, Block.ASSET, _hundredths(here), False)]
     if indicator.kind is Kind.NUMBER:

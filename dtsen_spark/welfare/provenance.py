@@ -22,6 +22,7 @@ _UNTRACED: Final = frozenset({c.AGE, c.SEX, c.URBAN, c.MEMBERS})
 _OTHER: Final = "other"
 _SLOTS: Final = 64  # sources that a packed origin has room for
 _DAY_TEXT: Final = 10
+_EPOCH: Final = date(1970, 1, 1)
 WHOLE: Final = 1000
 
 
@@ -41,13 +42,13 @@ def origin_map(source_of: Column) -> Column:
 
 
 def packed_origin(name: str) -> Column:
-    """Return the origin of an indicator as one integer: day as yyyymmdd, then the source; null where none is known.
+    """Return the origin of an indicator as one integer: days since 1970, then the source; null where none is known.
 
     Args:
         name: The indicator; the row has ``ORIGINS``.
     """
     text = F.try_element_at(F.col(ORIGINS), F.lit(name))
-    day = F.translate(F.right(text, F.lit(_DAY_TEXT)), "-", "").try_cast("long")
+    day = F.unix_date(F.right(text, F.lit(_DAY_TEXT)).try_cast("date")).cast("long")
     source = F.substring_index(text, " ", 1)
     return day * _SLOTS + F.array_position(F.array(*map(F.lit, _sources())), source)
 
@@ -59,8 +60,11 @@ def origin_source(packed: Column) -> Column:
 
 def origin_day(packed: Column) -> Column:
     """Return the day of a packed origin."""
-    day = F.shiftright(packed, 6).cast("int")
-    return F.make_date(F.floor(day / 10_000).cast("int"), F.floor(day / 100).cast("int") % 100, day % 100)
+    return F.date_from_unix_date(_days(packed))
+
+
+def _days(packed: Column) -> Column:
+    return F.shiftright(packed, _SLOTS.bit_length() - 1).cast("int")
 
 
 def freshness(packed: Column, on: date, fresh_days: int, stale_days: int) -> Column:
@@ -75,8 +79,9 @@ def freshness(packed: Column, on: date, fresh_days: int, stale_days: int) -> Col
     Returns:
         Long column, 0 to 1000.
     """
-    age = F.datediff(F.lit(on), origin_day(packed))
-    left = F.floor((F.lit(stale_days) - age) * WHOLE / F.lit(stale_days - fresh_days))
+    # Counted in days since 1970, not as dates: every family has dozens of these.
+    until_stale = _days(packed).cast("long") + F.lit(stale_days - (on - _EPOCH).days)
+    left = F.floor(until_stale * WHOLE / F.lit(stale_days - fresh_days))
     counted = F.least(F.greatest(left, F.lit(0)), F.lit(WHOLE))
     # Said first: ``greatest`` skips nulls, and would call an unknown day stale.
     return F.when(packed.isNull(), F.lit(WHOLE)).otherwise(counted).cast("long")

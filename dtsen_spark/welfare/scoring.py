@@ -12,8 +12,8 @@ from dtsen_spark.config import WelfareConfig
 from dtsen_spark.contract import local_frame
 from dtsen_spark.welfare import provenance
 from dtsen_spark.welfare.features import UNIT, Block, Feature, features
-from dtsen_spark.welfare.model import FULL, NATION, PmtModel
-from dtsen_spark.welfare.training import VARIANTS, stratum_key
+from dtsen_spark.welfare.model import NATION, PmtModel
+from dtsen_spark.welfare.training import LEAST, VARIANTS, stratum_key
 
 RANKED: Final = "RANKED"
 UNRANKED: Final = "UNRANKED"
@@ -31,15 +31,16 @@ LEVEL_PART: Final = "level"
 
 _MICRO: Final = 1_000_000
 _LEVEL_VARIANCE: Final = "_level_variance"
+_SLOPES: Final = "_slopes"
 
 
 def score(design: DataFrame, model: PmtModel, *, on: date, rules: WelfareConfig) -> DataFrame:
     """Score families: level of the place plus, for each feature, slope × distance from the survey's mean.
 
     A missing feature counts as the mean (its part is 0), unless the survey lacked it often enough to give missing a
-    coefficient of its own; a family of whom no asset, or no dwelling, is known is scored by the variant that was
-    fitted without them. What is missing or stale lowers ``confidence`` and widens ``score_error`` by the signal that
-    it would have brought.
+    coefficient of its own; a family of whom no asset, no dwelling, or nothing but its members is known is scored by
+    the variant that was fitted without them. What is missing or stale lowers ``confidence`` and widens
+    ``score_error`` by the signal that it would have brought.
 
     Args:
         design: One row for each family: ``members``, ``region_code``, ``kab_code``, ``urban``, the features and
@@ -74,7 +75,7 @@ def score(design: DataFrame, model: PmtModel, *, on: date, rules: WelfareConfig)
         .withColumn(c.CONFIDENCE, _share_known(model, used))
         .withColumn(c.SCORE_ERROR, F.when(ranked, F.floor(F.sqrt(variance) * _MICRO + 0.5)))
         .withColumns(_inputs(used))
-        .drop(_LEVEL_VARIANCE, *lost)
+        .drop(_LEVEL_VARIANCE, *lost, *map(_asked, Block))
     )
 
 
@@ -168,12 +169,14 @@ def _total(names: list[str]) -> Column:
 
 def _with_parts(design: DataFrame, model: PmtModel, used: list[Feature]) -> tuple[DataFrame, list[str]]:
     """Add ``p_<indicator>`` and ``p_level``, points; and the names of the parts, sorted."""
-    placed = _with_coefficients(design.withColumn(c.MODEL_VARIANT, _variant(model, used)), model, used)
+    # Asked once for each block, in a step of its own: each feature's absence hangs on it.
+    asked = design.withColumns({_asked(block): _known(used, block) for block in Block})
+    placed = _with_coefficients(asked.withColumn(c.MODEL_VARIANT, _variant(model)), model, used)
     parts = _parts(used, model)
     level = F.coalesce("level_kab", "level_province", "level_nation")
     error = F.coalesce("error_kab", "error_province", "error_nation")
     named = placed.select(
-        *design.columns,
+        *asked.columns,
         c.MODEL_VARIANT,
         (error * error).alias(_LEVEL_VARIANCE),
         F.floor(level * _MICRO + 0.5).alias(f"p_{LEVEL_PART}"),
@@ -184,8 +187,8 @@ def _with_parts(design: DataFrame, model: PmtModel, used: list[Feature]) -> tupl
 
 def _parts(used: list[Feature], model: PmtModel) -> dict[str, Column]:
     parts: dict[str, Column] = {}
-    for feature in used:
-        part = _part(feature, model)
+    for number, feature in enumerate(used):
+        part = _part(number, feature, model)
         held = parts.get(feature.indicator)
         parts[feature.indicator] = part if held is None else held + part
     return parts
@@ -197,30 +200,36 @@ def _known(used: list[Feature], block: Block) -> Column:
     return F.coalesce(*telling).isNotNull() if telling else F.lit(False)
 
 
-def _variant(model: PmtModel, used: list[Feature]) -> Column:
+def _asked(block: Block) -> str:
+    return f"_asked_{block.value}"
+
+
+def _variant(model: PmtModel) -> Column:
     if model.by_place:
         return F.translate(stratum_key(), ":", "")
-    return (
-        F.when(_known(used, Block.ASSET), F.lit(FULL))
-        .when(_known(used, Block.DWELLING), F.lit("dwelling"))
-        .otherwise(F.lit("person"))
-    )
+    fitted = [(name, blocks[0]) for name, blocks in VARIANTS.items() if name in model.variants]
+    return F.coalesce(*(F.when(F.col(_asked(block)), F.lit(name)) for name, block in fitted), F.lit(LEAST))
 
 
 def _slopes(spark: SparkSession, model: PmtModel, used: list[Feature]) -> DataFrame:
+    """One row for each variant; slopes as one array, value and absence of each feature in turn.
+
+    A column for each slope would make the row of a family more than twice as wide, and wider than what Spark compiles
+    as one stage.
+    """
     names = [name for f in used for name in (f.name, f"{f.name}_missing")]
     rows = [
         (
             variant,
-            *(float(fitted.slopes.get(name, 0.0)) for name in names),
+            [float(fitted.slopes.get(name, 0.0)) for name in names],
             fitted.levels[NATION],
             # A place without a survey differs from its province, and that from the nation, as places do.
             (fitted.level_errors.get(NATION, 0.0) ** 2 + 2 * model.place_variance) ** 0.5,
         )
         for variant, fitted in sorted(model.variants.items())
     ]
-    columns = [*(f"`b_{name}` double" for name in names), "level_nation double", "error_nation double"]
-    return local_frame(spark, rows, ", ".join([f"{c.MODEL_VARIANT} string", *columns]))
+    schema = f"{c.MODEL_VARIANT} string, {_SLOPES} array<double>, level_nation double, error_nation double"
+    return local_frame(spark, rows, schema)
 
 
 def _with_coefficients(design: DataFrame, model: PmtModel, used: list[Feature]) -> DataFrame:
@@ -254,10 +263,11 @@ def _with_coefficients(design: DataFrame, model: PmtModel, used: list[Feature]) 
     )
 
 
-def _part(feature: Feature, model: PmtModel) -> Column:
+def _part(number: int, feature: Feature, model: PmtModel) -> Column:
     mean = F.lit(int(model.means[feature.name]))
-    here = F.floor(F.col(f"b_{feature.name}") * _MICRO * (F.col(feature.column) - mean) + 0.5)
-    absent = F.floor(F.col(f"b_{feature.name}_missing") * (_MICRO * 100) + 0.5)
+    of_value, of_absence = (F.get(F.col(_SLOPES), F.lit(2 * number + which)) for which in (0, 1))
+    here = F.floor(of_value * _MICRO * (F.col(feature.column) - mean) + 0.5)
+    absent = F.floor(of_absence * (_MICRO * 100) + 0.5)
     return F.coalesce(here, absent)
 
 
@@ -278,7 +288,6 @@ def _lost(model: PmtModel, used: list[Feature], on: date, rules: WelfareConfig) 
     coefficient for its absence and the block was asked, it counts as observed.
     """
     signals = model.signals
-    asked = {block: _known(used, block) for block in Block}
     fresh = {
         name: provenance.freshness(F.col(provenance.origin_column(name)), on, rules.fresh_days, rules.stale_days)
         for name in {feature.indicator for feature in used} & _traced()
@@ -291,7 +300,7 @@ def _lost(model: PmtModel, used: list[Feature], on: date, rules: WelfareConfig) 
             continue
         there = fresh.get(feature.indicator, whole)
         of_absence = f"{feature.name}_missing" in model.whole.slopes
-        absent = F.when(asked[feature.block], whole).otherwise(F.lit(0)) if of_absence else F.lit(0)
+        absent = F.when(F.col(_asked(feature.block)), whole).otherwise(F.lit(0)) if of_absence else F.lit(0)
         present = F.when(F.col(feature.column).isNotNull(), there).otherwise(absent)
         of_block = _lost_of(feature.block)
         lost[of_block] = lost[of_block] + (whole - present) * F.lit(signal / provenance.WHOLE)

@@ -35,11 +35,15 @@ LOG_ORIGIN: Final = round(math.log(1e6) * 1e6)
 # logarithm would pull the line by itself. Own judgement: a fiftieth of the poverty line, and more than surveys meet.
 _LEAST: Final = 10_000
 _MOST: Final = 100_000_000
-# Variants by the blocks that a family's records know.
-VARIANTS: Final[dict[str, frozenset[Block]]] = {
-    FULL: frozenset(Block),
-    "dwelling": frozenset({Block.PERSON, Block.DWELLING}),
-    "person": frozenset({Block.PERSON}),
+# The variant of families of whom nothing is known but their members.
+LEAST: Final = "person"
+# Variants by the blocks that a family's records know, widest first: each knows one block less than the one before.
+# Unknown inputs of a block count as the mean, which is wrong where all of it is unknown: what is known says more then.
+VARIANTS: Final[dict[str, tuple[Block, ...]]] = {
+    FULL: (Block.ASSET, Block.DWELLING, Block.UTILITY, Block.PERSON),
+    "dwelling": (Block.DWELLING, Block.UTILITY, Block.PERSON),
+    "utility": (Block.UTILITY, Block.PERSON),
+    LEAST: (Block.PERSON,),
 }
 _FIELD: Final = 2**31
 _LIMIT: Final = 2**62

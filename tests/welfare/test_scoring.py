@@ -1,6 +1,7 @@
 """Families that no rule was made for: far from any survey, forty of them, children alone."""
 
 import math
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from dtsen_spark import columns as c
 from dtsen_spark import config, tables
+from dtsen_spark.codes import code_list
 from dtsen_spark.welfare import family_design, scoring
 from dtsen_spark.welfare.model import PmtModel, Variant
 from tests.frames import frame
@@ -21,15 +23,18 @@ ERRORS = {"ID": 0.01, "32": 0.02, "3201:R": 0.03}
 MODEL = PmtModel(
     # No assets in it, so who lacks those lacks nothing.
     {
-        name: Variant(SLOPES, {}, LEVELS, ERRORS, residual_sd)
-        for name, residual_sd in (("full", 0.4), ("dwelling", 0.4), ("person", 0.5))
+        "full": Variant(SLOPES, {}, LEVELS, ERRORS, 0.4),
+        "dwelling": Variant(SLOPES, {}, LEVELS, ERRORS, 0.4),
+        "utility": Variant(SLOPES | {"power": 0.002}, {}, LEVELS, ERRORS, 0.45),
+        "person": Variant(SLOPES, {}, LEVELS, ERRORS, 0.5),
     },
-    MEANS,
+    MEANS | {"power": 200},
     1.0,
     {"households": 1000, "shrinkage_households": 100},
     dict.fromkeys(SLOPES, 50.0),
     0.4,
 )
+TIER = next(code.tier for code in code_list(c.POWER).codes if code.code == "VA_2200")
 PLACE = 0.4**2 / 100  # variance of places around their parent
 # Family: its place, its size, the ages of its members.
 FAMILIES: dict[str, tuple[str, list[int]]] = {
@@ -40,6 +45,7 @@ FAMILIES: dict[str, tuple[str, list[int]]] = {
     "twenty": ("3201", [40, 38, *[20] * 18]),
     "no adults": ("3201", [14, 9]),
     "no dwelling": ("3201", [40, 38, 9, 7]),
+    "only power": ("3201", [40, 38, 9, 7]),
 }
 
 
@@ -52,7 +58,8 @@ def rows(spark: SparkSession) -> dict[str, dict[str, Any]]:
             c.REGION_CODE: kab,
             c.URBAN: False,
             c.MEMBERS: len(ages),
-            c.FLOOR: None if key == "no dwelling" else "CEMENT",
+            c.FLOOR: None if key in {"no dwelling", "only power"} else "CEMENT",
+            c.POWER: "VA_2200" if key == "only power" else None,
         }
         for key, (kab, ages) in FAMILIES.items()
     ]
@@ -116,3 +123,24 @@ def test_a_family_whose_dwelling_nobody_saw_is_as_unsure_as_the_model_without_it
     variance = 0.03**2 + MODEL.coefficient_variance + 0.5**2 - 0.4**2
     assert (row[c.SCORE_ERROR] / 1e6) ** 2 == pytest.approx(variance, rel=1e-3)
     assert row[c.CONFIDENCE] < 1
+
+
+def test_a_family_of_whom_only_the_power_is_known_is_scored_by_what_power_tells_alone(
+    rows: dict[str, dict[str, Any]],
+) -> None:
+    row, nothing = rows["only power"], rows["no dwelling"]
+    assert row[c.MODEL_VARIANT] == "utility"
+    assert row["parts"][c.POWER] == 0.002 * 1e6 * (TIER * 100 - 200)
+    assert row[c.SCORE_ERROR] < nothing[c.SCORE_ERROR]
+
+
+def test_a_model_that_was_made_without_a_variant_uses_the_next(spark: SparkSession) -> None:
+    design = family_design(
+        frame(spark, tables.FAMILY_ATTRIBUTE, [{c.FAMILY_ID: "A", c.KAB_CODE: "3201", c.MEMBERS: 1, c.POWER: "VA_2200"}]),
+        frame(spark, tables.PERSON_ATTRIBUTE, [{c.FAMILY_ID: "A", c.PERSON_ID: "A", c.ALIVE: True, c.AGE: 40}]),
+    )
+    older = replace(MODEL, variants={name: MODEL.variants[name] for name in ("full", "dwelling", "person")})
+
+    scored = scoring.score(design, older, on=date(2026, 3, 31), rules=config.load().welfare)
+
+    assert [row[c.MODEL_VARIANT] for row in scored.collect()] == ["person"]
