@@ -136,7 +136,9 @@ def test_a_family_of_whom_only_the_power_is_known_is_scored_by_what_power_tells_
 
 def test_a_model_that_was_made_without_a_variant_uses_the_next(spark: SparkSession) -> None:
     design = family_design(
-        frame(spark, tables.FAMILY_ATTRIBUTE, [{c.FAMILY_ID: "A", c.KAB_CODE: "3201", c.MEMBERS: 1, c.POWER: "VA_2200"}]),
+        frame(
+            spark, tables.FAMILY_ATTRIBUTE, [{c.FAMILY_ID: "A", c.KAB_CODE: "3201", c.MEMBERS: 1, c.POWER: "VA_2200"}]
+        ),
         frame(spark, tables.PERSON_ATTRIBUTE, [{c.FAMILY_ID: "A", c.PERSON_ID: "A", c.ALIVE: True, c.AGE: 40}]),
     )
     older = replace(MODEL, variants={name: MODEL.variants[name] for name in ("full", "dwelling", "person")})
