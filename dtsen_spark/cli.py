@@ -116,6 +116,10 @@ def generate(
     next_month: Annotated[bool, typer.Option("--next", help="Add a month to the nation in --out.")] = False,
     period: Annotated[str | None, typer.Option("--period", help="That month; default: the one that follows.")] = None,
     share: Annotated[float, typer.Option("--share", min=0, max=1, help="Share of families that it touches.")] = 0.01,
+    handover_dir: Annotated[
+        Path | None,
+        typer.Option("--handover", help="--out of 'dtsen handover': answered by its ministries that month."),
+    ] = None,
     config: ConfigOption = None,
     setting: SetOption = None,
     master: MasterOption = None,
@@ -125,10 +129,14 @@ def generate(
     if next_month == (persons is not None):
         message = "--persons N makes a nation, --next adds a month to one; give one of them"
         raise UsageError(message)
+    if handover_dir is not None and not next_month:
+        message = "--handover is answered in a month: use it with --next"
+        raise UsageError(message)
     if persons is None:
         wanted = synthetic.month_of(out_dir, period)
+        handed = synthetic.handed_over(handover_dir, wanted) if handover_dir else []
         spark = session.start(settings, "dtsen generate")
-        made = synthetic.generate_next(spark, out=out_dir, period=wanted, share=share)
+        made = synthetic.generate_next(spark, out=out_dir, period=wanted, share=share, handed=handed)
         summary.print_nation(out, made, out_dir, wanted)
         return
     synthetic.load_profile(profile)

@@ -125,6 +125,23 @@ def _standing(out: Path, arguments: dict[str, Any]) -> dict[str, int] | None:
     return None
 
 
+def nation_in(out: Path) -> dict[str, Any]:
+    """Return what is recorded of a nation: the arguments that it was made with, rows, later months.
+
+    Raises:
+        UsageError: The folder holds no nation, or another version made it.
+    """
+    path = out / RECORD
+    if not path.is_file():
+        message = f"{out}: no nation here; 'dtsen generate --persons N --out {out}' makes one"
+        raise UsageError(message)
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if record["version"] != VERSION:
+        message = f"{out}: made by another version of the generator; make the nation again"
+        raise UsageError(message)
+    return record
+
+
 def make_world(spark: SparkSession, profile: Profile, *, persons: int, seed: int, today: date, scratch: Path) -> World:
     """Make the families and persons that every source reads, and keep them in a folder.
 

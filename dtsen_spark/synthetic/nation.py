@@ -87,6 +87,18 @@ class Consumption(_Part):
     visible_sd: float
 
 
+class Answers(_Part):
+    """How ministries answer a hand-over; shares of its selected units but for the last."""
+
+    well_off_from: float
+    well_off: float
+    moved: float
+    declined: float
+    no_account: float
+    silent: float
+    paid_on: float
+
+
 class Nation(_Part):
     """Everything that is true before any source looks at it.
 
@@ -95,6 +107,7 @@ class Nation(_Part):
         names: Pools of names.
         births: Registered birth dates.
         consumption: True consumption.
+        answers: What ministries answer to a hand-over.
         words: Name lists: pool and part to names, the commonest first.
     """
 
@@ -102,6 +115,7 @@ class Nation(_Part):
     names: Names
     births: Births
     consumption: Consumption
+    answers: Answers
     words: Mapping[tuple[str, str], tuple[str, ...]]
 
 

@@ -20,8 +20,9 @@ from dtsen_spark.config import GenerateConfig
 from dtsen_spark.errors import UsageError
 from dtsen_spark.job import Period
 from dtsen_spark.synthetic import registers, tickets
+from dtsen_spark.synthetic.answers import ANSWERS, HandedOver, answer
 from dtsen_spark.synthetic.delivery import Delivery, World
-from dtsen_spark.synthetic.generate import AT_ONCE, RECORD, UPDATES, VERSION, Summary, make_world
+from dtsen_spark.synthetic.generate import AT_ONCE, RECORD, UPDATES, Summary, make_world, nation_in
 from dtsen_spark.synthetic.life import Life, Lived, Month
 from dtsen_spark.synthetic.nation import load_nation
 from dtsen_spark.synthetic.places import read_places
@@ -47,7 +48,7 @@ def month_of(out: Path, period: str | None) -> str:
     Raises:
         UsageError: The folder holds no nation, or the month neither is there nor follows.
     """
-    record = _read(out)
+    record = nation_in(out)
     made = [update["period"] for update in record.get(UPDATES, [])]
     last = Period.parse(made[-1] if made else record["generate"]["quarter"])
     following = f"{last.last_day + timedelta(days=1):%Y-%m}"
@@ -57,17 +58,20 @@ def month_of(out: Path, period: str | None) -> str:
     return period or following
 
 
-def generate_next(spark: SparkSession, *, out: Path, period: str, share: float) -> Summary:
+def generate_next(
+    spark: SparkSession, *, out: Path, period: str, share: float, handed: Sequence[HandedOver] = ()
+) -> Summary:
     """Add a month to a nation: ``delta`` batches to its landing zone, and ``truth/<month>``.
 
-    The same nation, month and share give the same rows. A month that is there is left as it is; what an interrupted
-    run left of one is made anew.
+    The same nation, month, share and hand-over give the same rows. A month that is there is left as it is, but for
+    answers that it lacks; what an interrupted run left of one is made anew.
 
     Args:
         spark: The session.
         out: Folder of a nation that ``generate`` made.
         period: The month, of ``month_of``.
         share: Share of the families, and so of the persons, in whose family something happens.
+        handed: What ministries answer in the month, from ``handed_over``.
 
     Returns:
         Delivered rows of each table, and ``persons`` and ``families`` of the nation after the month.
@@ -75,7 +79,14 @@ def generate_next(spark: SparkSession, *, out: Path, period: str, share: float) 
     Raises:
         UsageError: There is no nation, another version made it, or the month is there with another share.
     """
-    record = _read(out)
+    made = _month(spark, out, period, share)
+    if not handed:
+        return made
+    return replace(made, rows=made.rows | {ANSWERS: answer(spark, out=out, period=period, handed=handed)})
+
+
+def _month(spark: SparkSession, out: Path, period: str, share: float) -> Summary:
+    record = nation_in(out)
     made: list[dict[str, Any]] = record.get(UPDATES, [])
     for update in made:
         if update["period"] == period:
@@ -94,18 +105,6 @@ def generate_next(spark: SparkSession, *, out: Path, period: str, share: float) 
     record[UPDATES] = [*made, {"period": period, "share": share, "rows": rows}]
     (out / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return Summary(rows, made=True)
-
-
-def _read(out: Path) -> dict[str, Any]:
-    path = out / RECORD
-    if not path.is_file():
-        message = f"{out}: no nation here; 'dtsen generate --persons N --out {out}' makes one"
-        raise UsageError(message)
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if record["version"] != VERSION:
-        message = f"{out}: made by another version of the generator; make the nation again"
-        raise UsageError(message)
-    return record
 
 
 def _make(spark: SparkSession, record: dict[str, Any], months: Sequence[Month], out: Path) -> dict[str, int]:

@@ -91,6 +91,11 @@ def test_missing_options_and_unknown_commands(capsys: pytest.CaptureFixture[str]
     assert "bake" in capsys.readouterr().err
 
 
+def test_a_hand_over_that_no_month_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["generate", "--persons", "100", "--out", str(tmp_path), "--handover", str(tmp_path)]) == 2
+    assert "use it with --next" in capsys.readouterr().err
+
+
 def test_a_lake_that_another_run_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     landing = _pending(tmp_path / "landing")
     with lakes.hold(tmp_path / "lake"):

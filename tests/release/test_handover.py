@@ -18,6 +18,7 @@ from dtsen_spark.handover import hand_over
 from dtsen_spark.lake import Lake, Written
 from dtsen_spark.notices import templates, write_notices
 from dtsen_spark.release import CONFIRMED, REVERSED, Registry, changes, decide_leavers, reinstate
+from dtsen_spark.synthetic import handed_over
 from tests.frames import frame
 from tests.release.conftest import PKH
 
@@ -108,6 +109,11 @@ def test_a_ministry_gets_what_its_contract_allows_and_can_check_it(two_releases:
     again = json.loads((hand_over(lake, "pkh", tmp_path).folder / "manifest.json").read_text(encoding="utf-8"))
     assert [one["sha256"] for one in again["files"]] == hashes
     assert [row[c.SUBJECT] for row in lake.read(tables.ACCESS_LOG).collect()] == ["programs/pkh 2026Q1.1"] * 2
+
+    # What a synthetic ministry would answer.
+    (waits,) = handed_over(tmp_path, "2026-04")
+    assert (waits.release_id, waits.unit_id, waits.columns, waits.rows) == ("2026Q1.1", c.FAMILY_ID, tuple(allowed), 5)
+    assert [file.name for file in waits.files if file.is_file()] == ["0000.csv", "1101.csv", "3201.csv"]
 
     typed = hand_over(lake, "pkh", tmp_path, form="parquet").folder
     assert lake.spark.read.parquet(str(typed / "1101.parquet")).count() == 1
