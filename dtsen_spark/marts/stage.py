@@ -115,7 +115,7 @@ def run(job: Job) -> None:
         tables.STATS_OBJECTION: found.rows,
         tables.STATS_STEP: []
         if tickets is None
-        else steps.step_rows(steps.counted_steps(tickets, job.read(tables.TICKET_EVENT)), found.rows, small),
+        else steps.step_rows(steps.counted_steps(tickets, job.read(tables.TICKET_EVENT), found.rows), small),
     }
     rows[tables.STATS_TREND] = trend.trend_rows(rows, found, _cuts(job))
     # Every release's publication replaces the slice of its period, so all are written even where empty.

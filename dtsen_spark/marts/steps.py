@@ -7,43 +7,38 @@ that ``stats/objection`` shows are as many: then it says nothing of those that a
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.contract import local_frame
 from dtsen_spark.marts.cells import place
-from dtsen_spark.marts.disclosure import NATION, Table, listed
+from dtsen_spark.marts.disclosure import NATION, Table, listed, parent
 from dtsen_spark.marts.objections import BY, on_each_level
 
 Row = dict[str, Any]
 
+TOLD: Final = "_told"  # tickets that ``stats/objection`` shows
 _WHERE: Final = (c.REGION_CODE, c.CHANNEL, c.STATE_BEFORE)
+_CELL: Final = (c.REGION_CODE, c.CHANNEL, *BY)
 _DAYS: Final = (c.MEDIAN_STEP_DAYS, c.P90_STEP_DAYS)
-_ALL: Final = "_all"  # days of each time that the ticket left the state
+_ALL: Final = "_all"  # days of each time that a ticket left the state
+_TIME: Final = "_time"
 
 
-@dataclass(frozen=True)
-class Steps:
-    """What Spark counts: as much as villages with tickets × channels × states, whatever the population.
-
-    Attributes:
-        days: One row for each region (nation to village) × channel × state: ``median_step_days``, ``p90_step_days``.
-        tickets: One row for each of these × outcome × last action × overdue: ``tickets``.
-    """
-
-    days: list[Row]
-    tickets: list[Row]
-
-
-def counted_steps(tickets: DataFrame, events: DataFrame) -> Steps:
+def counted_steps(tickets: DataFrame, events: DataFrame, objections: Iterable[Row]) -> list[Row]:
     """Count the tickets that left each state, and their days in it.
 
     Args:
         tickets: From ``objections.of_period``.
         events: ``corrections/event``; refused ones moved nothing, and before the first one a ticket was nowhere.
+        objections: Rows of ``stats/objection``.
+
+    Returns:
+        One row for each region (nation to village) × channel × state: ``tickets``, ``_told``, ``median_step_days``,
+        ``p90_step_days``; as many as villages with tickets × channels × states, whatever the population.
     """
     left = (
         events.where(F.col(c.REASON).isNull() & F.col(c.DAYS).isNotNull())
@@ -52,20 +47,25 @@ def counted_steps(tickets: DataFrame, events: DataFrame) -> Steps:
         .agg(F.collect_list(c.DAYS).alias(_ALL))
     )
     # ticket : the states that it left is 1 : n.
-    placed = on_each_level(tickets.select(c.TICKET_ID, c.REGION_CODE, c.CHANNEL, *BY).join(left, c.TICKET_ID))
-    days = (
-        placed.select(*_WHERE, F.explode(_ALL).alias(c.DAYS))
-        .groupBy(*_WHERE)
-        .agg(
-            F.percentile(c.DAYS, 0.5).alias(c.MEDIAN_STEP_DAYS),
-            F.percentile(c.DAYS, 0.9).alias(c.P90_STEP_DAYS),
-        )
+    placed = on_each_level(tickets.select(c.TICKET_ID, *_CELL).join(left, c.TICKET_ID))
+    cells = [tuple(row[name] for name in _CELL) for row in objections if not row[c.SUPPRESSED]]
+    schema = placed.select(*_CELL).schema
+    shown = local_frame(tickets.sparkSession, cells, schema).withColumn(TOLD, F.lit(True))
+    # ticket on a level : cell is n : 0..1.
+    each = placed.join(F.broadcast(shown), list(_CELL), "left").select(
+        *_WHERE, TOLD, F.posexplode(_ALL).alias(_TIME, c.DAYS)
     )
-    counts = placed.groupBy(*_WHERE, *BY).agg(F.count(F.lit(1)).alias(c.TICKETS))
-    return Steps([row.asDict() for row in days.collect()], [row.asDict() for row in counts.collect()])
+    first = F.col(_TIME) == 0
+    counted = each.groupBy(*_WHERE).agg(
+        F.count_if(first).alias(c.TICKETS),
+        F.count_if(first & F.col(TOLD)).alias(TOLD),
+        F.percentile(c.DAYS, 0.5).alias(c.MEDIAN_STEP_DAYS),
+        F.percentile(c.DAYS, 0.9).alias(c.P90_STEP_DAYS),
+    )
+    return [row.asDict() for row in counted.collect()]
 
 
-def step_rows(steps: Steps, objections: Iterable[Row], small: int) -> list[Row]:
+def step_rows(counted: Iterable[Row], small: int) -> list[Row]:
     """Return ``stats/step``: a row for each region, channel and state whose days may be told.
 
     Each channel and state is a table of its own. Where a region is left out, so are siblings of it, until those that
@@ -73,33 +73,23 @@ def step_rows(steps: Steps, objections: Iterable[Row], small: int) -> list[Row]:
     other parts.
 
     Args:
-        steps: From ``counted_steps``.
-        objections: Rows of ``stats/objection``.
+        counted: From ``counted_steps``.
         small: Days of fewer tickets are left out.
     """
-    shown = {
-        tuple(row[name] for name in (c.REGION_CODE, c.CHANNEL, *BY)) for row in objections if not row[c.SUPPRESSED]
-    }
-    counts: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    told: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for row in steps.tickets:
-        region, channel, state = (row[name] for name in _WHERE)
-        counts[channel, state][region] += row[c.TICKETS]
-        if (region, channel, *(row[name] for name in BY)) in shown:
-            told[channel, state][region] += row[c.TICKETS]
-    open_cells = set()
-    for (channel, state), of_region in counts.items():
-        known = told[channel, state]
-        if known[NATION] < small:
+    tables: dict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
+    for row in counted:
+        tables[row[c.CHANNEL], row[c.STATE_BEFORE]][row[c.REGION_CODE]] = row
+    rows = []
+    for _, of_region in sorted(tables.items(), key=lambda one: str(one[0])):
+        sealed = {region for region, row in of_region.items() if row[TOLD] < small}
+        if NATION in sealed:
             continue
-        table = Table(
-            {(region, ()): count for region, count in of_region.items()},
-            sealed={region for region in of_region if known[region] < small},
-            totals_known=False,
-        )
-        open_cells |= {(region, channel, state) for (region, _), secret in listed(table, small) if not secret}
-    return [
-        {**place(row[c.REGION_CODE]), **{name: row[name] for name in (c.CHANNEL, c.STATE_BEFORE, *_DAYS)}}
-        for row in sorted(steps.days, key=lambda row: [str(row[name]) for name in _WHERE])
-        if tuple(row[name] for name in _WHERE) in open_cells
-    ]
+        # All parts of what is left out are, so they need not be looked at.
+        near = [region for region in of_region if region == NATION or parent(region) not in sealed]
+        table = Table({(region, ()): of_region[region][c.TICKETS] for region in near}, sealed, totals_known=False)
+        rows += [
+            {**place(region), **{name: of_region[region][name] for name in (c.CHANNEL, c.STATE_BEFORE, *_DAYS)}}
+            for (region, _), secret in listed(table, small)
+            if not secret
+        ]
+    return rows
