@@ -1122,7 +1122,9 @@ STATS_LINKAGE: Final = TableContract(
 STATS_FIGURE: Final = TableContract(
     layer="stats",
     name="figure",
-    one_row_is="period × figure of the whole release: linkage weights and examples, PMT card, targeting, objections",
+    one_row_is=(
+        "period × figure of the whole release: linkage weights and examples, PMT card, targeting, objections, payments"
+    ),
     key=(c.PERIOD, c.TOPIC, c.SUBJECT, c.METRIC),
     fields=fields(
         c.TOPIC,

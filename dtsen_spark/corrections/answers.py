@@ -14,6 +14,7 @@ PAID: Final = "PAID"
 NO_ANSWER: Final = "NO_ANSWER"
 NOT_SELECTED: Final = "PAID_NOT_SELECTED"
 
+_STATUSES: Final = (PAID, "REFUSED", "NOT_FOUND", "PENDING")
 _SELECTED: Final = "SELECTED"
 _GRACE: Final = "GRACE"  # the notice of leavers on whom nobody needs to decide
 _PAID_ON: Final = "_paid_on"
@@ -37,7 +38,8 @@ def disagreements(job: Job, answered: DataFrame) -> DataFrame | None:
         F.lower("program").alias(c.PROGRAM),
         F.col("release_id").alias(c.ANSWERED_RELEASE),
         F.col("unit_id").alias(c.UNIT_ID),
-        F.upper("status").alias("_status"),
+        # A word outside the list of the landing contract is no answer.
+        F.when(F.upper("status").isin(*_STATUSES), F.upper("status")).alias("_status"),
         F.col("reason").alias(c.REASON),
         F.col("at").try_cast("date").alias(_PAID_ON),
     )

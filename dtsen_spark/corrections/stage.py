@@ -47,6 +47,7 @@ def run(job: Job) -> None:
         found = answers.disagreements(job, _accepted(job, _ANSWERS))
         if found is not None:
             job.write(tables.ANSWER, found)
+            _account_answers(job)
     for table in _WRITES:
         if table.path not in job.outputs:
             job.write(table, job.lake.empty(table))
@@ -177,3 +178,12 @@ def _account(job: Job, tickets: int, events: int) -> None:
     refused = job.read(tables.TICKET_EVENT).where(F.col(c.REASON).isNotNull())
     for row in refused.groupBy(c.REASON).count().collect():
         job.ledger.metric(STAGE, "events_refused", row["count"], subject=tables.TICKET_EVENT.path, rule=row[c.REASON])
+
+
+def _account_answers(job: Job) -> None:
+    # Programs × states.
+    for row in job.read(tables.ANSWER).groupBy(c.PROGRAM, c.STATE).count().collect():
+        subject = tables.decision(row[c.PROGRAM]).path
+        job.ledger.metric(
+            STAGE, "payments_at_odds", row["count"], subject=subject, rule=row[c.STATE], severity="warning"
+        )

@@ -1,4 +1,4 @@
-"""``stats/figure``: figures of the whole release that no region has: links, the PMT card, objections by kind.
+"""``stats/figure``: figures of the whole release that no region has: links, the PMT card, objections by kind, payments.
 
 An example of a link is an agreement pattern that many pairs share: levels and weights, no value of a person.
 """
@@ -27,6 +27,7 @@ PMT: Final = "pmt"  # subject = model, or kind of region
 TARGETING: Final = "targeting"  # subject = poorest share in per cent, metric = kind of error
 OBJECTION: Final = "objection"  # subject = kind of ticket or all, metric = where they stand or all, value = tickets
 OBJECTION_CHANNEL: Final = "objection_channel"  # subject = channel, the rest the same
+PAYMENT: Final = "payment"  # subject = program and release handed over, metric = state of the answer, value = units
 PAIRS: Final = "pairs"
 ALL: Final = "all"
 OTHER: Final = "OTHER"
@@ -40,12 +41,12 @@ def figure_rows(job: Job, small: int, tickets: DataFrame | None, found: Objectio
     """Return the rows of ``stats/figure``.
 
     Args:
-        job: The run; reads ``linkage/edge`` and the card of the model that scored.
-        small: Pairs and tickets below this are left out.
+        job: The run; reads ``linkage/edge``, ``corrections/answer`` and the card of the model that scored.
+        small: Pairs, tickets and units below this are left out.
         tickets: Tickets that the release counts, if any.
         found: What may be shown of them by region.
     """
-    return [*_links(job, small), *pmt_rows(_card(job)), *_objections(small, tickets, found)]
+    return [*_links(job, small), *pmt_rows(_card(job)), *_objections(small, tickets, found), *_payments(job, small)]
 
 
 def _links(job: Job, small: int) -> list[Row]:
@@ -73,6 +74,28 @@ def _objections(small: int, tickets: DataFrame | None, found: Objections) -> lis
     # Kinds × channels × outcomes.
     counted = tickets.groupBy(c.TICKET_KIND, c.CHANNEL, c.OUTCOME, c.OVERDUE).count().collect()
     return objection_rows(((row[0], row[1], standing(row[2], overdue=row[3]), row[4]) for row in counted), found, small)
+
+
+def _payments(job: Job, small: int) -> list[Row]:
+    if not job.has(tables.ANSWER):
+        return []
+    # Programs × releases that were handed over × states.
+    counted = job.read(tables.ANSWER).groupBy(c.PROGRAM, c.ANSWERED_RELEASE, c.STATE).count().collect()
+    return payment_rows(((row[0], row[1], row[2], row[3]) for row in counted), small)
+
+
+def payment_rows(counted: Iterable[tuple[str, str, str, int]], small: int) -> list[Row]:
+    """Return how many units were selected and not paid, or paid and not selected; no table has the sum of these.
+
+    Args:
+        counted: Program, release that was handed over, state of the answer, units.
+        small: Units below this are left out.
+    """
+    return [
+        {c.TOPIC: PAYMENT, c.SUBJECT: f"{program} {release_id}", c.METRIC: state, c.VALUE: float(units)}
+        for program, release_id, state, units in sorted(counted)
+        if units >= small
+    ]
 
 
 def objection_rows(

@@ -28,6 +28,7 @@ _BILLION: Final = 1e9
 _ALL: Final = "all"
 _OPEN: Final = "OPEN"
 _STANDINGS: Final = ("all", "UPHELD", "REJECTED", "EXPIRED", "WITHDRAWN", "OPEN", "OPEN_OVERDUE")
+_AT_ODDS: Final = ("REFUSED", "NOT_FOUND", "PENDING", "NO_ANSWER", "PAID_NOT_SELECTED")
 _STAGES: Final = ("ingest", "harmonise", "linkage", "family", "welfare", "programs")
 
 
@@ -81,6 +82,7 @@ def render(found: Facts, wording: Wording) -> str:
         "deciles": _deciles(found, wording),
         "regions": _regions(found, wording),
         "programs": _programs(found, wording),
+        "payments": _payments(found, wording),
         "objections": _objections(found, wording),
         "trend": _trend(found, wording),
         "compared": _compared(found),
@@ -344,6 +346,19 @@ def _programs(found: Facts, w: Wording) -> list[dict[str, Any]]:
             }
         )
     return shown
+
+
+def _payments(found: Facts, w: Wording) -> dict[str, Any]:
+    """Units whose payment and decision disagree, by program and release handed over; states as columns."""
+    units: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in found.figures("payment"):
+        units[row[c.SUBJECT]][row[c.METRIC]] = row[c.VALUE]
+    rows = [
+        (w.code(program), release_id, of_state)
+        for subject, of_state in sorted(units.items())
+        for program, _, release_id in (subject.partition(" "),)
+    ]
+    return {"states": [state for state in _AT_ODDS if any(state in one for one in units.values())], "rows": rows}
 
 
 def _count(rows: Sequence[Row], name: str, value: str) -> int | None:

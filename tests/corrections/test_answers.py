@@ -37,17 +37,23 @@ def test_answers_are_held_against_what_was_handed_over(spark, tmp_path):
         _answer("F2", "REFUSED", reason="moved"),
         _answer("F4", "PAID"),
         _answer("F5", "NOT_FOUND"),
+        _answer("F6", "SUDAH"),
         _answer("F1", "PAID", release="2024Q1.1"),  # a release of another lake
     ]
     given = {tables.accepted(tables.LANDING[TANGGAPAN]): _accepted(TANGGAPAN, answers)}
     published = {
-        tables.decision("pkh"): [*map(_decision, ("F1", "F2", "F3")), _decision("F4", "ELIGIBLE")],
+        tables.decision("pkh"): [*map(_decision, ("F1", "F2", "F3", "F6")), _decision("F4", "ELIGIBLE")],
         tables.decision("bpnt"): [_decision("F9")],  # this program has not begun to answer
     }
     job = build_job(spark, tmp_path, given, published, "2026Q1")
     corrections.run(job)
     found = {row[c.UNIT_ID]: (row[c.STATE], row[c.REASON]) for row in job.read(tables.ANSWER).collect()}
-    assert found == {"F2": ("REFUSED", "moved"), "F3": ("NO_ANSWER", None), "F4": ("PAID_NOT_SELECTED", None)}
+    assert found == {
+        "F2": ("REFUSED", "moved"),
+        "F3": ("NO_ANSWER", None),
+        "F6": ("NO_ANSWER", None),
+        "F4": ("PAID_NOT_SELECTED", None),
+    }
 
 
 def test_a_leaver_is_paid_until_the_end_holds(spark, tmp_path):
@@ -65,3 +71,5 @@ def test_a_leaver_is_paid_until_the_end_holds(spark, tmp_path):
     corrections.run(job)
     found = {row[c.UNIT_ID]: row[c.STATE] for row in job.read(tables.ANSWER).collect()}
     assert found == {"paid_on": "PAID_NOT_SELECTED"}
+    told = job.ledger.drain_metrics()[-1]
+    assert (told[c.SUBJECT], told[c.RULE], told[c.VALUE]) == ("programs/pkh", "PAID_NOT_SELECTED", 1.0)

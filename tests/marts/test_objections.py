@@ -91,6 +91,12 @@ def test_what_a_channel_hides_is_not_told_by_the_kinds():
     assert (figures.OBJECTION, "MOVE", "UPHELD") not in told, "less the 30 of the villages it is the portal's 12"
 
 
+def test_payments_of_few_units_are_left_out():
+    counted = [("pkh", "2026Q1.1", "REFUSED", 12), ("pkh", "2026Q1.1", "PENDING", 9)]
+    rows = figures.payment_rows(counted, 10)
+    assert [(row[c.SUBJECT], row[c.METRIC], row[c.VALUE]) for row in rows] == [("pkh 2026Q1.1", "REFUSED", 12)]
+
+
 def test_a_ticket_that_ended_is_counted_in_one_release(spark: SparkSession):
     schema = f"{c.TICKET_ID} string, {c.OUTCOME} string, {c.STATE_SINCE} date"
     old, late = date(2025, 12, 1), date(2025, 12, 30)

@@ -143,6 +143,10 @@ def test_the_stage_writes_tables_that_agree(make_job: Callable[..., Job]) -> Non
         for n in range(10)
     ]
     given = {
+        tables.ANSWER: [
+            {c.PROGRAM: "pkh", c.ANSWERED_RELEASE: "2025Q4.1", c.UNIT_ID: f"F{n}", c.STATE: "REFUSED"}
+            for n in range(11)
+        ],
         tables.TICKET: tickets,
         tables.TICKET_EVENT: events,
         tables.SCORE: scores,
@@ -172,6 +176,7 @@ def test_the_stage_writes_tables_that_agree(make_job: Callable[..., Job]) -> Non
         (row[c.TOPIC], row[c.SUBJECT], row[c.METRIC]): row[c.VALUE] for row in job.read(tables.STATS_FIGURE).collect()
     }
     assert figures["link_weight", "LINKED", "20"] == 12
+    assert figures["payment", "pkh 2025Q4.1", "REFUSED"] == 11
     assert figures["link_example", "LINKED 1", "name: same"] == 13.5
     steps = job.read(tables.STATS_STEP).where("region_level = 4").collect()
     assert [(row[c.STATE_BEFORE], row[c.MEDIAN_STEP_DAYS], row[c.P90_STEP_DAYS]) for row in steps] == [

@@ -161,6 +161,21 @@ def test_the_chapter_of_objections_tells_kinds_ends_waits_and_days(language: str
     assert all(words in page for words in (w.code("step_MUSDES_REJECT"), w.code("role_OPERATOR_DESA"), ">61<", days))
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_payments_that_disagree_with_decisions_are_told(language: str) -> None:
+    figures = [
+        {c.TOPIC: "payment", c.SUBJECT: "pkh 2026Q1.1", c.METRIC: state, c.VALUE: units}
+        for state, units in (("NO_ANSWER", 31.0), ("REFUSED", 12.0))
+    ]
+    w = Wording(language)
+    page = render.render(told(figure=figures), w)
+    heads = [page.index(f">{w.code('payment_' + state)}<") for state in ("REFUSED", "NO_ANSWER")]
+    assert heads == sorted(heads)
+    assert page.index(">12<") < page.index(">31<")
+    assert "payment_" not in page
+    assert w.text("payments") not in render.render(told(), w)
+
+
 def test_the_series_is_drawn_from_two_periods_on() -> None:
     def persons(period: str, value: float | None) -> dict[str, object]:
         return nation(period=period, metric="persons", subject="all", value=value)
