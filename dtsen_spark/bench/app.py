@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from dtsen_spark import config as configuration
-from dtsen_spark.bench import decile, intake, linkage, programs, stages, tickets, update
+from dtsen_spark.bench import decile, hot, intake, linkage, programs, stages, tickets, update
 from dtsen_spark.bench.nation import workspace
 from dtsen_spark.bench.ratios import Verdict
 from dtsen_spark.errors import ExitCode
@@ -68,6 +68,18 @@ def bench_linkage(persons: PersonsOption = 100_000, rounds: RoundsOption = 3, fo
     """Time silver to membership against Splink on DuckDB and against one shuffle of the input."""
     with workspace(folder) as root:
         _conclude(linkage.measure(out, configuration.load(), root, persons, rounds))
+
+
+@app.command("hot")
+def bench_hot(
+    persons: PersonsOption = 100_000,
+    records: Annotated[int, typer.Option("--records", min=1000, help="Records that share a key.")] = 50_000,
+    rounds: RoundsOption = 3,
+    folder: FolderOption = None,
+) -> None:
+    """Time the linkage with records that share a name and birth date, or a NIK, against as many ordinary ones."""
+    with workspace(folder) as root:
+        _conclude(hot.measure(out, configuration.load(), root, persons, records, rounds))
 
 
 @app.command("decile")
