@@ -255,11 +255,15 @@ class Lake:
         if self.exists(table):
             deltalake.DeltaTable(str(self.path(table))).delete(_condition(slice_values))
 
-    def slices(self, table: TableContract) -> list[dict[str, str]]:
+    def rows(self, table: TableContract, build: str | None = None) -> list[dict[str, Any]]:
+        """Read a small table without a Spark job, as ``peek`` does; none where there is no such table."""
+        return peek(self.path(table, build).parents[1], table)
+
+    def slices(self, table: TableContract, build: str | None = None) -> list[dict[str, str]]:
         """Return the slices that the newest version of a table holds, each as values of its ``slice_by`` columns."""
-        if not self.exists(table):
+        if not self.exists(table, build):
             return []
-        found: list[dict[str, str]] = deltalake.DeltaTable(str(self.path(table))).partitions()
+        found: list[dict[str, str]] = deltalake.DeltaTable(str(self.path(table, build))).partitions()
         return sorted(found, key=str)
 
     def update(self, table: TableContract, condition: Column, values: Mapping[str, Column]) -> None:

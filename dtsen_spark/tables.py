@@ -317,6 +317,31 @@ def accepted(table: LandingTable) -> TableContract:
     )
 
 
+STANDING: Final = TableContract(
+    layer="accepted",
+    name="standing",
+    one_row_is="landing table whose accepted state is one full batch in bronze, or empty (no batch)",
+    key=(c.SUBJECT,),
+    fields=fields(c.SUBJECT, c.BATCH_ID, c.ROWS, required=(c.SUBJECT, c.ROWS)),
+)
+SET_ASIDE: Final = TableContract(
+    layer="accepted",
+    name="set_aside",
+    one_row_is="row of bronze that other rows set aside (rival, orphan), or whose parent has gone (no reason)",
+    key=(c.SUBJECT, c.BATCH_ID, c.FILE, c.RECORD_NO),
+    fields=fields(
+        c.SUBJECT,
+        c.BATCH_ID,
+        c.FILE,
+        c.RECORD_NO,
+        c.REASON,
+        c.PARENT_GONE,
+        required=(c.SUBJECT, c.BATCH_ID, c.FILE, c.RECORD_NO),
+    ),
+    slice_by=(c.SUBJECT,),
+)
+
+
 # --- corrections: objections, field checks, answers ----------------------------------------------------------------
 TICKET: Final = TableContract(
     layer="corrections",
@@ -1331,6 +1356,8 @@ TOMBSTONE: Final = TableContract(
 )
 
 TABLES: Final[tuple[TableContract, ...]] = (
+    STANDING,
+    SET_ASIDE,
     TICKET,
     TICKET_EVENT,
     OVERRIDE,

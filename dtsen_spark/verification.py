@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import corrections, tables
+from dtsen_spark.accepted import accepted_rows, is_delivered
 from dtsen_spark.corrections.estimation import Estimate, Sample, exclusion_error, inclusion_error
 from dtsen_spark.corrections.sampling import draw, frame, load_terms
 from dtsen_spark.errors import UsageError
@@ -221,11 +222,10 @@ def estimate(lake: Lake, build: str, programs: tuple[str, ...]) -> list[Errors]:
     Raises:
         UsageError: There are no assignments, or no results.
     """
-    results = tables.accepted(tables.LANDING[_VISITS])
-    if not lake.exists(tables.ASSIGNMENT) or not lake.exists(results, build=build):
+    if not lake.exists(tables.ASSIGNMENT) or not is_delivered(lake, build, _VISITS):
         message = f"{lake.root}: no assignments with results; deliver verifikasi/hasil and run the next period first"
         raise UsageError(message)
-    told = lake.read(results, build=build).select(
+    told = accepted_rows(lake, build, _VISITS).select(
         c.ASSIGNMENT_ID, F.col("pengeluaran_per_kapita").try_cast("double").alias(_SPENDS)
     )
     newest = lake.read(tables.ASSIGNMENT).agg(F.max(c.PERIOD)).collect()[0][0]

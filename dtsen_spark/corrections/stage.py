@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
-from dtsen_spark.contract import TableContract
+from dtsen_spark.accepted import accepted_rows, is_delivered
 from dtsen_spark.corrections import answers, intake, machine, overrides, subjects, terms, values
 from dtsen_spark.corrections.terms import Rules
 from dtsen_spark.job import Job
@@ -29,8 +29,8 @@ _WRITES: Final = (tables.TICKET, tables.TICKET_EVENT, tables.OVERRIDE, tables.AN
 def run(job: Job) -> None:
     """Play the tickets, settle what is verified, reconcile what programs answered.
 
-    Reads ``accepted/usulan_*``, ``accepted/verifikasi_hasil``, ``accepted/program_tanggapan``,
-    ``accepted/dukcapil_penduduk`` and published decisions; writes ``corrections/*``. What was never delivered gives an
+    Reads the accepted rows of ``usulan/*``, ``verifikasi/hasil``, ``program/tanggapan`` and ``dukcapil/penduduk``, and
+    published decisions; writes ``corrections/*``. What was never delivered gives an
     empty table, so that a reader finds every published table in every release.
 
     Args:
@@ -54,12 +54,11 @@ def run(job: Job) -> None:
 
 
 def _delivered(job: Job, table: str) -> bool:
-    return job.has(tables.accepted(tables.LANDING[table]))
+    return is_delivered(job.lake, job.release_id, table)
 
 
 def _accepted(job: Job, table: str) -> DataFrame:
-    contract: TableContract = tables.accepted(tables.LANDING[table])
-    return job.read(contract) if job.has(contract) else job.lake.empty(contract)
+    return accepted_rows(job.lake, job.release_id, table)
 
 
 def _visits(job: Job) -> list[DataFrame]:

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import regions, tables
+from dtsen_spark.accepted import accepted_rows, is_delivered
 from dtsen_spark.config import HarmoniseConfig
 from dtsen_spark.contract import TableContract
 from dtsen_spark.harmonise import names, registers, survey
@@ -34,11 +35,10 @@ class _Intake:
         self._observed: dict[str, Observation] = {}
 
     def delivered(self, table: str) -> bool:
-        return self._job.has(tables.accepted(tables.LANDING[table]))
+        return is_delivered(self._job.lake, self._job.release_id, table)
 
     def accepted(self, table: str) -> DataFrame:
-        contract = tables.accepted(tables.LANDING[table])
-        return self._job.read(contract) if self.delivered(table) else self._job.lake.empty(contract)
+        return accepted_rows(self._job.lake, self._job.release_id, table)
 
     def observed(self, table: str, df: DataFrame, incomplete: Column | None = None) -> DataFrame:
         if not self.delivered(table):
@@ -64,8 +64,8 @@ class _Silver:
 def run(job: Job) -> None:
     """Harmonise a build's accepted rows: every silver table, then the figures.
 
-    Reads ``accepted/*`` and ``corrections/override``; writes ``silver/*`` and ``ops/dq_metric``. A table that was never
-    delivered becomes an empty silver table.
+    Reads the accepted rows and ``corrections/override``; writes ``silver/*`` and ``ops/dq_metric``. A table that was
+    never delivered becomes an empty silver table.
 
     Args:
         job: The run.

@@ -7,16 +7,15 @@ that settles the batch takes it into its state. Published releases do not change
 from dataclasses import dataclass
 from typing import Final
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.accepted import is_accepted
 from dtsen_spark.ingest import quarantine as rejects
-from dtsen_spark.ingest import settle, state
+from dtsen_spark.ingest import settle
 from dtsen_spark.ingest.registry import Registry
-from dtsen_spark.ingest.rules import is_accepted, judged_again
+from dtsen_spark.ingest.rules import judged_again
 from dtsen_spark.ingest.settle import Settled
-from dtsen_spark.ingest.state import Applied
 from dtsen_spark.job import Job
 from dtsen_spark.tables import LANDING, LandingTable, bronze, quarantine
 
@@ -64,39 +63,16 @@ def replay(job: Job) -> tuple[ReplayedBatch, ...]:
     # A member is an orphan or not by its parents' state, whether or not a parent's row was ever rejected.
     parents = {table.parent[0] for table in held if table.parent}
     concerned = [table for path, table in LANDING.items() if table in held or path in parents]
-    batches = {table: registry.applied(table) for table in concerned}
+    batches = {table.path: registry.applied(table) for table in concerned}
     settled: dict[str, Settled] = {}
-    with settle.repeated_by_table(job, batches) as repeated:
-        for table in sorted(concerned, key=lambda one: one.parent is not None):
-            above = settled[table.parent[0]].presence if table.parent else None
-            keys = repeated.get(table.path)
-            settled[table.path] = _offer(job, table, batches[table], keys, above, is_held=table in held)
+    with settle.examined(job, batches) as seen:
+        for table in held:
+            one = settled[table.path] = seen.settled(table, batches[table.path])
+            if table.path in seen.rows:
+                settle.set_aside(job, table, seen.classified(table.path), seen.rows[table.path], one)
     for table in held:
         settle.over_time(job, REPLAY, table, settled[table.path])
-    for each in settled.values():
-        each.release()
     return tuple(one for table in held for one in _told(table, before[table.path], settled[table.path]))
-
-
-def _offer(
-    job: Job,
-    table: LandingTable,
-    batches: list[Applied],
-    repeated: DataFrame | None,
-    parents: DataFrame | None,
-    *,
-    is_held: bool,
-) -> Settled:
-    ordered = state.in_order(batches)
-    settled = Settled(ordered, presence=state.no_presence(job.spark))
-    rows = settle.delivered_rows(job, table, ordered)
-    if rows is None:
-        return settled
-    classified = settle.classify(rows, table, repeated, parents, settled)
-    settled.presence = state.all_presence(classified, ordered)
-    if is_held:
-        settle.set_aside(job, table, classified, rows, settled)
-    return settled
 
 
 def _told(table: LandingTable, before: dict[str, dict[str, int]], settled: Settled) -> list[ReplayedBatch]:

@@ -93,8 +93,3 @@ def judged_again(table: LandingTable, config: IngestConfig) -> dict[str, Column]
     fields = [F.col(name) for name in (*table.columns, c.EXTRA)]
     record = Record(fields, F.col(c.CORRUPT), key, F.col(c.OP), was_decoded=False)
     return {c.NATIVE_KEY: native_key(key), c.REASONS: row_reasons(record, config)}
-
-
-def is_accepted() -> Column:
-    """Return whether a row has no reason to be set aside."""
-    return F.size(F.col(c.REASONS)) == 0

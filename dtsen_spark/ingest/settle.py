@@ -1,4 +1,4 @@
-"""One table: its accepted state and its quarantine, from all its batches up to the period."""
+"""What became of the rows of all tables: what they say of one another, the states that they leave, the quarantine."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -10,12 +10,17 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.accepted import classify
 from dtsen_spark.ingest import quarantine as rejects
 from dtsen_spark.ingest import rivals, state
-from dtsen_spark.ingest.rules import REPEATED, is_accepted
+from dtsen_spark.ingest.rules import REPEATED
 from dtsen_spark.ingest.state import Applied
 from dtsen_spark.job import Job
-from dtsen_spark.tables import FULL, LandingTable, accepted, bronze, quarantine
+from dtsen_spark.lake import Written
+from dtsen_spark.tables import LANDING, LandingTable, accepted, bronze, quarantine
+
+# Rows by path of the table, batch and reason; the rows of no reason stand under None.
+_Counts = Counter[tuple[str, str, str | None]]
 
 
 @dataclass
@@ -25,175 +30,211 @@ class Settled:
     Attributes:
         batches: Its batches up to the period, in order.
         state_rows: Native keys of the accepted state.
+        standing: The full batch in bronze that the state is; None where it is empty, or a table of its own.
         accepted_rows: Accepted rows by batch.
         set_aside: Rows set aside by batch and first reason.
         ever: Rows ever rejected by batch: those in quarantine before, and the new ones.
-        quarantined: Rows in quarantine by batch and state (OPEN, RE_ENTERED).
-        presence: Keys that members are held against.
+        quarantined: Rows in quarantine by batch and state (OPEN, RE_ENTERED), where it was there before.
     """
 
     batches: list[Applied]
     state_rows: int = 0
+    standing: Applied | None = None
     accepted_rows: dict[str, int] = field(default_factory=dict)
     set_aside: dict[str, dict[str, int]] = field(default_factory=dict)
     ever: dict[str, int] = field(default_factory=dict)
     quarantined: dict[str, dict[str, int]] = field(default_factory=dict)
-    presence: DataFrame | None = None
-    _cached: list[DataFrame] = field(default_factory=list)
-
-    def kept(self, df: DataFrame) -> DataFrame | None:
-        """Keep a frame that is small beside its table and read several times; None where it holds nothing.
-
-        Once it was counted its size is known, and a join with it does not shuffle the table.
-        """
-        self._cached.append(df.persist(StorageLevel.MEMORY_AND_DISK))
-        return df if self._cached[-1].count() else None
-
-    def release(self) -> None:
-        """Give back what is kept."""
-        for df in self._cached:
-            df.unpersist()
 
     def rejected(self, batch_id: str) -> int:
         """Return how many rows of a batch are rejected now; a repeated row is set aside without a fault."""
         return sum(rows for reason, rows in self.set_aside.get(batch_id, {}).items() if reason != REPEATED)
 
 
-def delivered_rows(job: Job, table: LandingTable, batches: list[Applied]) -> DataFrame | None:
-    """Return the bronze rows of some batches; None where there are none."""
-    if not any(batch.rows for batch in batches):
-        return None
-    return job.lake.read(bronze(table)).where(F.col(c.BATCH_ID).isin([batch.batch_id for batch in batches]))
+@dataclass(frozen=True)
+class Examined:
+    """The bronze rows of all tables, and what they say of themselves and of one another.
+
+    Attributes:
+        rows: Bronze rows by path of the table, of tables that have any.
+        found: What rows say of others, as rows of ``accepted/set_aside``, by path; of tables where they do.
+        own: Rows by the reason that each shows by itself.
+        others: Sound rows by the reason that others give them; None where only their parent has gone.
+    """
+
+    rows: dict[str, DataFrame]
+    found: dict[str, DataFrame] = field(default_factory=dict)
+    own: _Counts = field(default_factory=Counter)
+    others: _Counts = field(default_factory=Counter)
+
+    def classified(self, path: str) -> DataFrame:
+        """Return the rows of a table with all their reasons."""
+        return classify(self.rows[path], LANDING[path], self.found.get(path))
+
+    def settled(self, table: LandingTable, batches: list[Applied]) -> Settled:
+        """Return the counts of a table's rows: accepted is what is sound and has no reason from another row."""
+        settled = Settled(state.in_order(batches))
+        for batch in settled.batches:
+            own, others = (_by_reason(counts, table.path, batch.batch_id) for counts in (self.own, self.others))
+            sound = own.pop(None, 0) + own.pop(rivals.SHARED, 0)
+            others.pop(None, 0)
+            settled.accepted_rows[batch.batch_id] = sound - others.total()
+            settled.set_aside[batch.batch_id] = {str(reason): rows for reason, rows in (own + others).items()}
+        return settled
 
 
 @contextmanager
-def repeated_by_table(job: Job, batches: Mapping[LandingTable, list[Applied]]) -> Iterator[dict[str, DataFrame]]:
-    """Find the keys that stand more than once in a batch, of all tables in one pass.
+def examined(job: Job, batches: Mapping[str, list[Applied]]) -> Iterator[Examined]:
+    """Look at the rows of all tables together: by themselves, for rivals, and members for their parents.
 
     Args:
         job: The run.
-        batches: Batches by table.
+        batches: Batches by path of the table.
 
     Yields:
-        Repeated keys by path of the table, kept until the end of the block; a table without any is left out.
+        What was found; its frames are kept until the end of the block.
     """
-    rows = {table.path: df for table, of in batches.items() if (df := delivered_rows(job, table, of)) is not None}
-    if not rows:
-        yield {}
-        return
-    repeated = rivals.repeated_keys(rows).persist(StorageLevel.MEMORY_AND_DISK)
-    paths = [row[c.SUBJECT] for row in repeated.select(c.SUBJECT).distinct().collect()]  # a few tables
+    rows = {path: _delivered_rows(job, path, of) for path, of in batches.items() if any(batch.rows for batch in of)}
+    seen, kept = Examined(rows), list[DataFrame]()
+
+    def count(df: DataFrame, number: Column) -> _Counts:
+        # Small beside the tables, and read several times. Once it was counted its size is known, and a join with it
+        # does not shuffle a table.
+        kept.append(df.persist(StorageLevel.MEMORY_AND_DISK))
+        counted = df.groupBy(c.SUBJECT, c.BATCH_ID, c.REASON).agg(number).collect()  # a few for each batch
+        return Counter({(path, batch_id, reason): number for path, batch_id, reason, number in counted})
+
+    def take(said: DataFrame) -> None:
+        counts = count(said, F.count(F.lit(1)))
+        seen.others.update(counts)
+        for path in {path for path, _, _ in counts}:
+            part = said.where(F.col(c.SUBJECT) == path)
+            seen.found[path] = seen.found[path].unionByName(part) if path in seen.found else part
+
     try:
-        yield {path: repeated.where(F.col(c.SUBJECT) == path) for path in paths}
+        if rows:
+            keys = rivals.keys(rows)
+            seen.own.update(count(keys, F.sum(c.ROWS)))
+            if shared := {path for path, _, reason in seen.own if reason == rivals.SHARED}:
+                take(rivals.rivals({path: rows[path] for path in shared}, keys))
+        if members := {path: parent[0] for path in rows if (parent := LANDING[path].parent)}:
+            parents = {path: _presence(job, seen, path, batches.get(path, [])) for path in set(members.values())}
+            take(rivals.orphans({path: seen.classified(path) for path in members}, parents))
+        yield seen
     finally:
-        repeated.unpersist()
+        for df in kept:
+            df.unpersist()
 
 
-def settle(
-    job: Job, table: LandingTable, batches: list[Applied], repeated: DataFrame | None, parents: DataFrame | None
-) -> Settled:
-    """Write a table's accepted state and its quarantine.
+def _delivered_rows(job: Job, path: str, batches: list[Applied]) -> DataFrame:
+    rows = job.lake.read(bronze(LANDING[path]))
+    return rows.where(F.col(c.BATCH_ID).isin([batch.batch_id for batch in batches]))
+
+
+def _presence(job: Job, seen: Examined, path: str, batches: list[Applied]) -> DataFrame:
+    return state.presence(seen.classified(path), batches) if path in seen.rows else state.no_presence(job.spark)
+
+
+def settle(job: Job, table: LandingTable, batches: list[Applied], seen: Examined) -> Settled:
+    """Leave a table's accepted state, written only where several batches made it, and its quarantine.
 
     Args:
         job: The run.
         table: The landing table; it was delivered, be it in refused batches only.
         batches: Its applied batches up to the period's last day.
-        repeated: Its repeated keys, from ``rivals.repeated_keys``; None where there are none.
-        parents: ``presence`` of its parent table; None where it has none.
+        seen: What its rows are.
 
     Returns:
-        Counts, and the keys that its members are held against.
+        Counts, and where the state stands.
     """
-    ordered = state.in_order(batches)
-    settled = Settled(ordered, presence=state.no_presence(job.spark))
+    settled = seen.settled(table, batches)
     target = accepted(table)
-    rows = delivered_rows(job, table, ordered)
-    if rows is None:
-        settled.accepted_rows = {batch.batch_id: 0 for batch in ordered}
-        job.outputs[target.path] = job.lake.write(target, job.lake.empty(target), build=job.release_id)
-        return settled
-    classified = classify(rows, table, repeated, parents, settled)
-    is_simple = len(ordered) == 1 and ordered[0].mode == FULL
-    has_base = not is_simple and state.last_full(ordered) is not None
-    changed = settled.kept(state.touched(classified, ordered)) if has_base else None
-    written = job.lake.write(target, state.latest(classified, table, ordered, changed), build=job.release_id)
-    job.outputs[target.path] = written
-    settled.state_rows = written.rows
-    settled.presence = state.presence(job.read(target), classified, ordered)
-    if is_simple:
-        # Every accepted row of a single full batch is a row of the state: counted by its write.
-        settled.accepted_rows = {ordered[0].batch_id: written.rows}
-        if written.rows == ordered[0].rows and not job.lake.exists(quarantine(table)):
-            return settled
+    if table.path in seen.rows:
+        classified = seen.classified(table.path)
+        settled.standing = _only(settled)
+        if settled.standing is None:
+            written = _write_state(job, table, classified, settled)
+            settled.state_rows = written.rows
+        else:
+            settled.state_rows = settled.accepted_rows[settled.standing.batch_id]
+            # Not written again: entered under its own name all the same, since a stage's rows are what it leaves.
+            written = Written(settled.state_rows, "", job.lake.version(bronze(table)))
+        set_aside(job, table, classified, seen.rows[table.path], settled)
     else:
-        settled.accepted_rows = {batch.batch_id: 0 for batch in ordered} | _count_accepted(classified)
-    set_aside(job, table, classified, rows, settled)
+        written = Written(0, "", -1)
+    job.outputs[target.path] = written
     return settled
 
 
-def classify(
-    rows: DataFrame, table: LandingTable, repeated: DataFrame | None, parents: DataFrame | None, settled: Settled
-) -> DataFrame:
-    """Return a table's rows with all their reasons; what other rows say of them is kept in ``settled``."""
-    found = rivals.found_by_others(rows, table, repeated, parents)
-    return rivals.classify(rows, table, settled.kept(found) if found is not None else None)
+def _only(settled: Settled) -> Applied | None:
+    """Return the full batch that the state is; None where a later batch, or an earlier one, has a say in it."""
+    full = state.last_full(settled.batches)
+    if full is None:
+        return None
+    batch = settled.batches[full]
+    # A key whose row was rejected keeps what an earlier batch said.
+    is_last = not any(later.rows for later in settled.batches[full + 1 :])
+    return batch if is_last and not (full and settled.rejected(batch.batch_id)) else None
 
 
-def _count_accepted(classified: DataFrame) -> dict[str, int]:
-    counted = classified.where(is_accepted()).groupBy(c.BATCH_ID).agg(F.count(F.lit(1)).alias(c.ROWS))
-    return {row[c.BATCH_ID]: row[c.ROWS] for row in counted.collect()}
+def _write_state(job: Job, table: LandingTable, classified: DataFrame, settled: Settled) -> Written:
+    ordered, target = settled.batches, accepted(table)
+    if state.last_full(ordered) is None:
+        return job.lake.write(target, state.latest(classified, table, ordered, None), build=job.release_id)
+    changed = state.touched(classified, ordered).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        # Once it was counted its size is known, and a join with it does not shuffle the table.
+        changed.count()
+        return job.lake.write(target, state.latest(classified, table, ordered, changed), build=job.release_id)
+    finally:
+        changed.unpersist()
 
 
 def set_aside(job: Job, table: LandingTable, classified: DataFrame, rows: DataFrame, settled: Settled) -> None:
-    """Bring the quarantine up to what the classified rows say, and count it.
+    """Bring the quarantine up to what the classified rows say.
 
     Args:
         job: The run.
         table: The landing table.
-        classified: From ``classify``.
+        classified: Its rows with all their reasons.
         rows: The bronze rows that were classified.
-        settled: Gets the counts.
+        settled: Its counts; gets those of the quarantine.
     """
-    # Read several times, and small beside the table: the rows of some reason.
-    aside = classified.where(~is_accepted()).persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        settled.set_aside = _by_batch(aside, F.get(c.REASONS, F.lit(0)).alias(c.REASON), c.REASON)
-        target = quarantine(table)
-        there = job.lake.exists(target)
-        if not there and not any(settled.rejected(batch.batch_id) for batch in settled.batches):
-            return
-        bad = rejects.rejected(aside, rows, table, job.release_id)
-        considered = [batch.batch_id for batch in settled.batches]
-        ever: Counter[str] = Counter()
-        if there:
-            before = job.lake.read(target)
-            ever.update(_total(before))
-            ever.update(_total(rejects.fresh(bad, before)))
-            bad = rejects.with_history(bad, before, considered)
-        else:
-            ever.update({batch_id: settled.rejected(batch_id) for batch_id in considered})
-        settled.ever = {batch_id: ever[batch_id] for batch_id in considered if ever[batch_id]}
+    target, considered = quarantine(table), [batch.batch_id for batch in settled.batches]
+    ever = Counter({batch_id: settled.rejected(batch_id) for batch_id in considered})
+    there = job.lake.exists(target)
+    if not there and not ever.total():
+        return
+    bad = rejects.rejected(classified, rows, table, job.release_id)
+    if not there:
         job.lake.write(target, bad)
+    else:
+        before = job.lake.read(target)
+        bad = bad.persist(StorageLevel.MEMORY_AND_DISK)
+        try:
+            ever = _total(before) + _total(rejects.fresh(bad, before))
+            job.lake.write(target, rejects.with_history(bad, before, considered))
+        finally:
+            bad.unpersist()
         settled.quarantined = by_state(job, table)
-    finally:
-        aside.unpersist()
+    settled.ever = {batch_id: ever[batch_id] for batch_id in considered if ever[batch_id]}
 
 
 def by_state(job: Job, table: LandingTable) -> dict[str, dict[str, int]]:
     """Return how many rows a table's quarantine holds, by batch and state."""
-    return _by_batch(job.lake.read(quarantine(table)), F.col(c.STATE), c.STATE)
-
-
-def _total(df: DataFrame) -> dict[str, int]:
-    counted = df.groupBy(c.BATCH_ID).agg(F.count(F.lit(1)).alias(c.ROWS)).collect()
-    return {row[c.BATCH_ID]: row[c.ROWS] for row in counted}
-
-
-def _by_batch(df: DataFrame, column: Column, name: str) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
-    for row in df.groupBy(c.BATCH_ID, column).agg(F.count(F.lit(1)).alias(c.ROWS)).collect():
-        found.setdefault(row[c.BATCH_ID], {})[row[name]] = row[c.ROWS]
+    counted = job.lake.read(quarantine(table)).groupBy(c.BATCH_ID, c.STATE).agg(F.count(F.lit(1)).alias(c.ROWS))
+    for row in counted.collect():
+        found.setdefault(row[c.BATCH_ID], {})[row[c.STATE]] = row[c.ROWS]
     return found
+
+
+def _total(df: DataFrame) -> Counter[str]:
+    counted = df.groupBy(c.BATCH_ID).agg(F.count(F.lit(1)).alias(c.ROWS)).collect()
+    return Counter({row[c.BATCH_ID]: row[c.ROWS] for row in counted})
+
+
+def _by_reason(counts: _Counts, path: str, batch_id: str) -> Counter[str | None]:
+    return Counter({reason: rows for (*place, reason), rows in counts.items() if place == [path, batch_id]})
 
 
 def accounts(job: Job, stage: str, table: LandingTable, settled: Settled) -> None:

@@ -1,20 +1,22 @@
 """The stage: what is new in the landing zone into bronze, then each table's accepted state and quarantine."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from typing import Final
 
 import structlog
 from pyspark.sql import DataFrame, SparkSession
 
 from dtsen_spark import columns as c
+from dtsen_spark.contract import local_frame
 from dtsen_spark.ingest import intake
 from dtsen_spark.ingest.bronze import reading_session
 from dtsen_spark.ingest.landing import BatchClass, LandingPlan, survey_landing
 from dtsen_spark.ingest.registry import Registry, drift_of
-from dtsen_spark.ingest.settle import Settled, accounts, repeated_by_table, settle
-from dtsen_spark.ingest.state import in_order, no_presence
+from dtsen_spark.ingest.settle import Examined, Settled, accounts, examined, settle
+from dtsen_spark.ingest.state import in_order
 from dtsen_spark.job import Job
-from dtsen_spark.tables import FULL, LANDING, LandingTable
+from dtsen_spark.tables import FULL, LANDING, SET_ASIDE, STANDING, LandingTable
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +28,8 @@ _TABLES_AT_ONCE: Final = 3
 def run(job: Job) -> None:
     """Take in every batch up to the period's last day and write what all of them leave.
 
-    Reads the landing zone; writes bronze and quarantine, ``accepted/<source>_<table>`` of the build for every table
-    that was ever delivered, ``ops/batch``, accounts and figures. A refused batch is entered and the run goes on.
+    Reads the landing zone; writes bronze and quarantine, what ``accepted.accepted_rows`` needs for every table that was
+    ever delivered, ``ops/batch``, accounts and figures. A refused batch is entered and the run goes on.
 
     Args:
         job: The run.
@@ -48,6 +50,7 @@ def run(job: Job) -> None:
         list(pool.map(lambda table: _take(job, session, plan, registry, table), delivered))
         settled = _settle(job, registry, delivered, pool)
     registry.save(job)
+    _write_standing(job, settled)
     # Entered here and not in the threads: the ledger's order is the contract's.
     for path, table in LANDING.items():
         if path in settled:
@@ -68,26 +71,30 @@ def _settle(
         table.path: [batch for batch in registry.applied(table) if batch.as_of <= job.period.last_day]
         for table in delivered
     }
-    settled: dict[str, Settled] = {}
-    with repeated_by_table(job, {table: batches[table.path] for table in delivered}) as repeated:
-
-        def one(table: LandingTable) -> tuple[str, Settled]:
-            parents = _parents(job, table, settled)
-            return table.path, settle(job, table, batches[table.path], repeated.get(table.path), parents)
-
-        # Members are held against their parent's state: parents first.
-        for has_parent in (False, True):
-            settled.update(pool.map(one, [table for table in delivered if (table.parent is not None) is has_parent]))
-    for each in settled.values():
-        each.release()
+    with examined(job, batches) as seen:
+        # Written beside the tables: nothing here hangs on it.
+        said = pool.submit(_write_set_aside, job, seen)
+        done = pool.map(lambda table: (table.path, settle(job, table, batches[table.path], seen)), delivered)
+        settled = dict(done)
+        said.result()
     return settled
 
 
-def _parents(job: Job, table: LandingTable, found: dict[str, Settled]) -> DataFrame | None:
-    if table.parent is None:
-        return None
-    parent = found.get(table.parent[0])
-    return parent.presence if parent and parent.presence is not None else no_presence(job.spark)
+def _write_set_aside(job: Job, seen: Examined) -> None:
+    if seen.found:
+        job.write(SET_ASIDE, reduce(DataFrame.unionByName, (seen.found[path] for path in sorted(seen.found))))
+    elif job.has(SET_ASIDE):
+        job.write(SET_ASIDE, job.lake.empty(SET_ASIDE))
+
+
+def _write_standing(job: Job, settled: dict[str, Settled]) -> None:
+    """Say where each accepted state stands; last of all, since later stages read by it."""
+    rows = [
+        (path, one.standing.batch_id if one.standing else None, one.state_rows)
+        for path, one in sorted(settled.items())
+        if one.standing or not one.state_rows
+    ]
+    job.write(STANDING, local_frame(job.spark, rows, STANDING.schema).coalesce(1))
 
 
 def _figures(job: Job, plan: LandingPlan, registry: Registry) -> None:

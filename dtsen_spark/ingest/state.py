@@ -13,8 +13,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.accepted import is_accepted
 from dtsen_spark.contract import local_frame
-from dtsen_spark.ingest.rules import REPEATED, is_accepted
+from dtsen_spark.ingest.rules import REPEATED
 from dtsen_spark.tables import DELETE, FULL, UPSERT, LandingTable, accepted
 
 _SEQ: Final = "_seq"
@@ -56,7 +57,7 @@ def touched(classified: DataFrame, ordered: Sequence[Applied]) -> DataFrame:
     """Return the keys whose state is not simply their row in the last full batch.
 
     Args:
-        classified: The batches' rows, from ``rivals.classify``.
+        classified: The batches' rows, from ``accepted.classify``.
         ordered: The batches in order.
 
     Returns:
@@ -80,7 +81,7 @@ def latest(
     month's changes do not shuffle the nation.
 
     Args:
-        classified: The batches' rows, from ``rivals.classify``.
+        classified: The batches' rows, from ``accepted.classify``.
         table: The landing table.
         batches: The batches whose rows these are.
         changed: From ``touched``; None where there are none.
@@ -102,26 +103,20 @@ def latest(
     return base.join(changed, c.NATIVE_KEY, "left_anti").unionByName(_alive(folded).select(*names))
 
 
-def presence(state: DataFrame, classified: DataFrame, batches: Sequence[Applied]) -> DataFrame:
+def presence(classified: DataFrame, batches: Sequence[Applied]) -> DataFrame:
     """Return every key that a parent table has or had: what its members are held against.
 
     Args:
-        state: The accepted state.
-        classified: The rows that it was made of.
-        batches: Their batches.
+        classified: The rows of its batches, from ``accepted.classify``.
+        batches: The batches.
 
     Returns:
         native_key × the day on which it was removed, null where it is there.
     """
-    there = state.select(c.NATIVE_KEY, F.lit(None).cast("date").alias(GONE_AT))
-    if len(batches) == 1:
-        return there
-    gone = _folded(classified, in_order(batches), ()).where(f"{GONE_AT} IS NOT NULL")
-    return there.unionByName(gone.select(c.NATIVE_KEY, GONE_AT))
-
-
-def all_presence(classified: DataFrame, batches: Sequence[Applied]) -> DataFrame:
-    """Return ``presence`` where no accepted state was written; keys only are brought together."""
+    if len(batches) == 1 and batches[0].mode == FULL:
+        there = F.lit(None).cast("date").alias(GONE_AT)
+        return classified.where(is_accepted()).select(c.NATIVE_KEY, there)
+    # Keys only are brought together.
     return _folded(classified, in_order(batches), ()).select(c.NATIVE_KEY, GONE_AT)
 
 

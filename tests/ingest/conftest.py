@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from dtsen_spark import config, ingest, tables
+from dtsen_spark.accepted import accepted_rows
 from dtsen_spark.job import Job, Period
 from dtsen_spark.lake import Lake
 from dtsen_spark.ledger import Ledger
@@ -63,8 +64,7 @@ def customer(number: int, **bent: str | None) -> dict[str, str | None]:
 
 
 def state(job: Job, path: str, *columns: str) -> set[tuple[Any, ...]]:
-    table = tables.accepted(tables.LANDING[path])
-    return {tuple(row) for row in job.read(table).select(*columns).collect()}
+    return {tuple(row) for row in accepted_rows(job.lake, job.release_id, path).select(*columns).collect()}
 
 
 def quarantine(job: Job, path: str, *columns: str) -> list[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ import pytest
 
 from dtsen_spark import columns as c
 from dtsen_spark import ingest, tables
+from dtsen_spark.accepted import accepted_rows, is_delivered
 from tests.ingest.conftest import MEMBER, PARENT, PLN, TICKET, Runner, aside, customer, quarantine, state
 from tests.ingest.deliveries import csv_bytes, deliver, deliver_required, parquet_bytes, write_delivery
 
@@ -284,6 +285,32 @@ def test_batches_take_effect_by_as_of_not_by_arrival(runner: Runner, tmp_path: P
     assert state(runner("2026Q2"), PLN, "id_pelanggan") == set()
 
 
+def test_a_state_is_read_from_where_the_last_run_left_it(runner: Runner, tmp_path: Path) -> None:
+    landing, stored = tmp_path / "landing", tables.accepted(tables.LANDING[PLN])
+    deliver_required(landing)
+    rivals = [customer(2), customer(2, daya="1")]
+    deliver(landing, PLN, "a", [customer(1), *rivals, customer(3), customer(3)], as_of="2025-10-31")
+
+    # One full batch stands in bronze, less the rows that others set aside.
+    job = runner()
+    assert not job.has(stored)
+    assert state(job, PLN, "id_pelanggan", c.BATCH_ID) == {("P1", "a"), ("P3", "a")}
+    assert accepted_rows(job.lake, job.release_id, PLN).count() == job.outputs[stored.path].rows == 2
+
+    deliver(landing, PLN, "b", [customer(4) | {"op": "U"}], as_of="2025-11-30", mode="delta")
+    job = runner()
+    assert job.has(stored)
+    assert state(job, PLN, "id_pelanggan", c.BATCH_ID) == {("P1", "a"), ("P3", "a"), ("P4", "b")}
+
+    # The table of the run before is still there, and nobody reads it.
+    deliver(landing, PLN, "c", [customer(5)], as_of="2025-12-31")
+    assert state(runner(), PLN, "id_pelanggan", c.BATCH_ID) == {("P5", "c")}
+
+    # A key whose row is rejected keeps what the batch before said: more than one batch has a say.
+    deliver(landing, PLN, "d", [customer(5), customer(5, daya="1"), customer(6)], as_of="2026-01-31")
+    assert state(runner(), PLN, "id_pelanggan", c.BATCH_ID) == {("P5", "c"), ("P6", "d")}
+
+
 def test_a_known_batch_with_other_content_is_refused_and_the_old_stays(runner: Runner, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     deliver_required(landing)
@@ -349,4 +376,5 @@ def test_every_batch_of_a_table_refused_leaves_an_empty_state(runner: Runner, tm
     job = runner()
 
     assert state(job, PARENT, "id_rt") == set()
-    assert not job.has(tables.accepted(tables.LANDING[PLN]))
+    assert is_delivered(job.lake, job.release_id, PARENT)
+    assert not is_delivered(job.lake, job.release_id, PLN)

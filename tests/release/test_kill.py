@@ -193,7 +193,7 @@ def _publishing(written: int) -> Point:
 
 
 _FIRST_TABLE = {
-    "ingest": tables.accepted(tables.LANDING["dukcapil/penduduk"]),
+    "ingest": tables.SET_ASIDE,
     "corrections": tables.TICKET,
     "harmonise": tables.PERSON_RECORD,
     "linkage": tables.MEMBERSHIP,
