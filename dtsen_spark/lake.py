@@ -205,16 +205,17 @@ class Lake:
         Raises:
             ContractError: The frame breaks the contract, or a required column holds nulls.
         """
-        # A table's first write always makes the whole table: replaceWhere needs one that is there.
         condition = _condition(slice_values or {})
         path = self.path(table, build)
         observation = Observation()
         observed = self._observed(table, table.conform(df), observation)
-        writer = self._writer(table, observed, "overwrite")
-        if condition and self.exists(table, build):
-            writer = writer.option("replaceWhere", condition)
+        if not self.exists(table, build):
+            # A table's first write makes the whole table. Nothing is there to replace, and to look for it costs a job.
+            writer = self._writer(table, observed, "append")
+        elif condition:
+            writer = self._writer(table, observed, "overwrite").option("replaceWhere", condition)
         else:
-            writer = writer.option("overwriteSchema", "true")
+            writer = self._writer(table, observed, "overwrite").option("overwriteSchema", "true")
         writer.save(str(path))
         return self._written(table, path, observation.get)
 

@@ -1,5 +1,7 @@
 """Rejected rows: where they stand in their file, and what became of those that were rejected before."""
 
+from collections.abc import Mapping
+from functools import reduce
 from typing import Final
 
 from pyspark.sql import Column, DataFrame, Window
@@ -7,7 +9,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.ingest.rules import REPEATED
-from dtsen_spark.tables import LandingTable, quarantine
+from dtsen_spark.tables import LANDING
 
 OPEN: Final = "OPEN"
 RE_ENTERED: Final = "RE_ENTERED"
@@ -17,42 +19,47 @@ _PLACE: Final = (c.BATCH_ID, c.FILE, c.LINE)
 _PARQUET: Final = ".parquet"
 
 
-def rejected(classified: DataFrame, rows: DataFrame, table: LandingTable, release_id: str) -> DataFrame:
-    """Return the rows for quarantine.
+def rejected(classified: Mapping[str, DataFrame], rows: Mapping[str, DataFrame], release_id: str) -> DataFrame:
+    """Return the rows for quarantine, of several tables in one plan.
 
     Args:
-        classified: From ``rivals.classify``.
-        rows: The bronze rows, for the line breaks of the records before.
-        table: The landing table.
+        classified: The tables' rows with all their reasons, by path.
+        rows: Their bronze rows, by path, for the line breaks of the records before.
         release_id: Release that rejects them.
 
     Returns:
-        One row for each rejected row, state OPEN; repeated rows are not among them, they say nothing new.
+        One row for each rejected row: subject (the table's path) and the columns of its quarantine, state OPEN.
+        Repeated rows are not among them, they say nothing new.
     """
-    delivered = F.to_json(F.struct(*table.columns, c.OP, c.EXTRA))
-    bad = classified.where((F.size(c.REASONS) > 0) & ~F.array_contains(c.REASONS, REPEATED)).select(
-        c.BATCH_ID,
-        c.AS_OF,
-        c.NATIVE_KEY,
-        F.sort_array(c.REASONS).alias(c.REASONS),
-        c.FILE,
-        c.RECORD_NO,
-        F.coalesce(c.CORRUPT, delivered).alias(c.RAW),
-    )
-    return _with_line(bad, rows).select(
-        *(name for name in quarantine(table).columns if name not in (c.STATE, c.RELEASE_ID, c.RECORDED_AT)),
-        F.lit(OPEN).alias(c.STATE),
-        F.lit(release_id).alias(c.RELEASE_ID),
-        F.current_timestamp().alias(c.RECORDED_AT),
+    bad, broken = [], []
+    for path, df in sorted(classified.items()):
+        of_table = F.lit(path).alias(c.SUBJECT)
+        delivered = F.to_json(F.struct(*LANDING[path].columns, c.OP, c.EXTRA))
+        bad.append(
+            df.where((F.size(c.REASONS) > 0) & ~F.array_contains(c.REASONS, REPEATED)).select(
+                of_table,
+                c.BATCH_ID,
+                c.AS_OF,
+                c.NATIVE_KEY,
+                F.sort_array(c.REASONS).alias(c.REASONS),
+                c.FILE,
+                c.RECORD_NO,
+                F.coalesce(c.CORRUPT, delivered).alias(c.RAW),
+            )
+        )
+        with_breaks = rows[path].where(F.col(c.LINE_BREAKS) > 0)
+        broken.append(with_breaks.select(of_table, c.BATCH_ID, c.FILE, c.RECORD_NO, c.LINE_BREAKS))
+    return _with_line(reduce(DataFrame.unionByName, bad), reduce(DataFrame.unionByName, broken)).withColumns(
+        {c.STATE: F.lit(OPEN), c.RELEASE_ID: F.lit(release_id), c.RECORDED_AT: F.current_timestamp()}
     )
 
 
-def _with_line(bad: DataFrame, rows: DataFrame) -> DataFrame:
+def _with_line(bad: DataFrame, broken: DataFrame) -> DataFrame:
     # A record starts one line after the header for each record before it, and one more for each line break in those.
     # Only rejected records and those with breaks meet in the window, file by file.
-    broken = rows.where(F.col(c.LINE_BREAKS) > 0).select(c.BATCH_ID, c.FILE, c.RECORD_NO, c.LINE_BREAKS)
     both = bad.unionByName(broken, allowMissingColumns=True)
-    earlier = Window.partitionBy(c.BATCH_ID, c.FILE).orderBy(c.RECORD_NO).rangeBetween(Window.unboundedPreceding, -1)
+    of_file = Window.partitionBy(c.SUBJECT, c.BATCH_ID, c.FILE).orderBy(c.RECORD_NO)
+    earlier = of_file.rangeBetween(Window.unboundedPreceding, -1)
     before = F.coalesce(F.sum(c.LINE_BREAKS).over(earlier), F.lit(0))
     return (
         both.withColumn(_BEFORE, before)

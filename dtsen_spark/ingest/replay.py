@@ -69,7 +69,7 @@ def replay(job: Job) -> tuple[ReplayedBatch, ...]:
         for table in held:
             one = settled[table.path] = seen.settled(table, batches[table.path])
             if table.path in seen.rows:
-                settle.set_aside(job, table, seen.classified(table.path), seen.rows[table.path], one)
+                settle.set_aside(job, table, seen, one)
     for table in held:
         settle.over_time(job, REPLAY, table, settled[table.path])
     return tuple(one for table in held for one in _told(table, before[table.path], settled[table.path]))

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
@@ -21,6 +22,10 @@ from dtsen_spark.tables import LANDING, LandingTable, accepted, bronze, quaranti
 
 # Rows by path of the table, batch and reason; the rows of no reason stand under None.
 _Counts = Counter[tuple[str, str, str | None]]
+
+
+# What stands beside the reasons for which a row is rejected.
+_NO_FAULT: Final = frozenset({None, rivals.SHARED, REPEATED})
 
 
 @dataclass
@@ -57,12 +62,16 @@ class Examined:
     Attributes:
         rows: Bronze rows by path of the table, of tables that have any.
         found: What rows say of others, as rows of ``accepted/set_aside``, by path; of tables where they do.
+        rejected: Rows for quarantine by path, of tables that have any.
+        rejections: How many they are, by path and batch.
         own: Rows by the reason that each shows by itself.
         others: Sound rows by the reason that others give them; None where only their parent has gone.
     """
 
     rows: dict[str, DataFrame]
     found: dict[str, DataFrame] = field(default_factory=dict)
+    rejected: dict[str, DataFrame] = field(default_factory=dict)
+    rejections: Counter[tuple[str, str]] = field(default_factory=Counter)
     own: _Counts = field(default_factory=Counter)
     others: _Counts = field(default_factory=Counter)
 
@@ -119,6 +128,14 @@ def examined(job: Job, batches: Mapping[str, list[Applied]]) -> Iterator[Examine
         if members := {path: parent[0] for path in rows if (parent := LANDING[path].parent)}:
             parents = {path: _presence(job, seen, path, batches.get(path, [])) for path in set(members.values())}
             take(rivals.orphans({path: seen.classified(path) for path in members}, parents))
+        faults = {path for path, _, reason in seen.own + seen.others if reason not in _NO_FAULT}
+        if faults:
+            classified = {path: seen.classified(path) for path in faults}
+            bad = rejects.rejected(classified, rows, job.release_id)
+            kept.append(bad.persist(StorageLevel.MEMORY_AND_DISK))
+            by_batch = bad.groupBy(c.SUBJECT, c.BATCH_ID).agg(F.count(F.lit(1))).collect()  # one for each batch
+            seen.rejections.update({(path, batch_id): number for path, batch_id, number in by_batch})
+            seen.rejected.update({path: bad.where(F.col(c.SUBJECT) == path) for path in faults})
         yield seen
     finally:
         for df in kept:
@@ -149,16 +166,15 @@ def settle(job: Job, table: LandingTable, batches: list[Applied], seen: Examined
     settled = seen.settled(table, batches)
     target = accepted(table)
     if table.path in seen.rows:
-        classified = seen.classified(table.path)
         settled.standing = _only(settled)
         if settled.standing is None:
-            written = _write_state(job, table, classified, settled)
+            written = _write_state(job, table, seen.classified(table.path), settled)
             settled.state_rows = written.rows
         else:
             settled.state_rows = settled.accepted_rows[settled.standing.batch_id]
             # Not written again: entered under its own name all the same, since a stage's rows are what it leaves.
             written = Written(settled.state_rows, "", job.lake.version(bronze(table)))
-        set_aside(job, table, classified, seen.rows[table.path], settled)
+        set_aside(job, table, seen, settled)
     else:
         written = Written(0, "", -1)
     job.outputs[target.path] = written
@@ -189,33 +205,26 @@ def _write_state(job: Job, table: LandingTable, classified: DataFrame, settled: 
         changed.unpersist()
 
 
-def set_aside(job: Job, table: LandingTable, classified: DataFrame, rows: DataFrame, settled: Settled) -> None:
-    """Bring the quarantine up to what the classified rows say.
+def set_aside(job: Job, table: LandingTable, seen: Examined, settled: Settled) -> None:
+    """Bring a table's quarantine up to what was found.
 
     Args:
         job: The run.
         table: The landing table.
-        classified: Its rows with all their reasons.
-        rows: The bronze rows that were classified.
+        seen: What its rows are.
         settled: Its counts; gets those of the quarantine.
     """
     target, considered = quarantine(table), [batch.batch_id for batch in settled.batches]
-    ever = Counter({batch_id: settled.rejected(batch_id) for batch_id in considered})
-    there = job.lake.exists(target)
-    if not there and not ever.total():
-        return
-    bad = rejects.rejected(classified, rows, table, job.release_id)
-    if not there:
-        job.lake.write(target, bad)
-    else:
+    ever = Counter({batch_id: seen.rejections[table.path, batch_id] for batch_id in considered})
+    bad = seen.rejected.get(table.path)
+    if job.lake.exists(target):
         before = job.lake.read(target)
-        bad = bad.persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            ever = _total(before) + _total(rejects.fresh(bad, before))
-            job.lake.write(target, rejects.with_history(bad, before, considered))
-        finally:
-            bad.unpersist()
+        bad = job.lake.empty(target) if bad is None else bad
+        ever = _total(before) + _total(rejects.fresh(bad, before))
+        job.lake.write(target, rejects.with_history(bad, before, considered))
         settled.quarantined = by_state(job, table)
+    elif bad is not None:
+        job.lake.write(target, bad)
     settled.ever = {batch_id: ever[batch_id] for batch_id in considered if ever[batch_id]}
 
 
