@@ -18,6 +18,7 @@ REGION_STATES: Final = "region_states"
 REGISTRY_STATES: Final = "registry_states"
 REGION_CODES: Final = "region_codes_not_sure"
 WITHOUT_NUMBER: Final = "rows_without_number"
+_RULES: Final = (REJECTED, NUMBER_FINDINGS, REGION_STATES, REGISTRY_STATES, WITHOUT_NUMBER)
 
 # What may be shown of a delivered code: digits and dots, shorter than a NIK. Anything else may name somebody.
 _SHOWN_CODE: Final = r"^[0-9][0-9.]{1,12}$"
@@ -36,21 +37,25 @@ def findings(df: DataFrame, subject: Column) -> DataFrame:
         subject: What the figures are about, such as ``dtks/person_record``.
 
     Returns:
-        ``subject``, ``region_code`` (kab/kota, empty where unknown) and the findings as an array of ``metric|rule``.
+        ``subject``, ``region_code`` (kab/kota, empty where unknown) and the rules that count the row, as an array for
+        each metric.
     """
-    names = set(df.columns)
-    parts = [F.array(F.lit(f"{ROWS}{_SEPARATOR}")), _named(REJECTED, F.col(c.VALUE_REASONS))]
-    if c.NIK_REASONS in names:
-        parts.append(_named(NUMBER_FINDINGS, F.col(c.NIK_REASONS)))
-    if c.REGION_STATE in names:
-        parts.append(_named(REGION_STATES, F.array(F.col(c.REGION_STATE))))
-    if c.REGISTRY_STATUS in names:
-        parts.append(_named(REGISTRY_STATES, present(F.col(c.REGISTRY_STATUS))))
-    if c.NIK_GRADE in names:
-        absent = [F.when(F.col(name).isNull(), F.lit(name)) for name in (c.NIK, c.NO_KK)]
-        parts.append(_named(WITHOUT_NUMBER, present(*absent)))
+    names, none = set(df.columns), F.array().cast("array<string>")
+
+    def state(name: str) -> Column:
+        return present(F.col(name)) if name in names else none
+
+    absent = (F.when(F.col(name).isNull(), F.lit(name)) for name in (c.NIK, c.NO_KK))
+    rules = {
+        REJECTED: F.col(c.VALUE_REASONS),
+        NUMBER_FINDINGS: F.col(c.NIK_REASONS) if c.NIK_REASONS in names else none,
+        REGION_STATES: state(c.REGION_STATE),
+        REGISTRY_STATES: state(c.REGISTRY_STATUS),
+        WITHOUT_NUMBER: present(*absent) if c.NIK_GRADE in names else none,
+    }
     kab = F.coalesce(F.substring(F.col(_region_column(names)), 1, 4), F.lit("")) if _region_column(names) else F.lit("")
-    return df.select(subject.alias(c.SUBJECT), kab.alias(c.REGION_CODE), F.concat(*parts).alias(_FINDING))
+    found = [rules[metric].alias(metric) for metric in _RULES]
+    return df.select(subject.alias(c.SUBJECT), kab.alias(c.REGION_CODE), *found)
 
 
 def _region_column(names: set[str]) -> str:
@@ -70,8 +75,11 @@ def count_findings(listed: Iterable[DataFrame]) -> DataFrame:
     Returns:
         One row for each metric, subject, rule and kab/kota, in the columns of ``Job.write_metrics``.
     """
-    every = reduce(DataFrame.unionByName, listed).withColumn(_FINDING, F.explode(_FINDING))
-    counted = every.groupBy(c.SUBJECT, c.REGION_CODE, _FINDING).agg(F.count(F.lit(1)).cast("double").alias(c.VALUE))
+    # Rows that say the same are counted before they are spelled out: of a nation a few thousand are left.
+    alike = reduce(DataFrame.unionByName, listed).groupBy(c.SUBJECT, c.REGION_CODE, *_RULES)
+    parts = [F.array(F.lit(f"{ROWS}{_SEPARATOR}")), *(_named(metric, F.col(metric)) for metric in _RULES)]
+    every = alike.agg(F.count(F.lit(1)).alias(c.ROWS)).withColumn(_FINDING, F.explode(F.concat(*parts)))
+    counted = every.groupBy(c.SUBJECT, c.REGION_CODE, _FINDING).agg(F.sum(c.ROWS).cast("double").alias(c.VALUE))
     return counted.select(
         F.substring_index(_FINDING, _SEPARATOR, 1).alias(c.METRIC),
         c.SUBJECT,
