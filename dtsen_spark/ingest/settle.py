@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Final
 
 from pyspark import StorageLevel
@@ -61,7 +62,7 @@ class Examined:
 
     Attributes:
         rows: Bronze rows by path of the table, of tables that have any.
-        found: What rows say of others, as rows of ``accepted/set_aside``, by path; of tables where they do.
+        said: What rows say of others, as rows of ``accepted/set_aside``.
         rejected: Rows for quarantine by path, of tables that have any.
         rejections: How many they are, by path and batch.
         own: Rows by the reason that each shows by itself.
@@ -69,7 +70,7 @@ class Examined:
     """
 
     rows: dict[str, DataFrame]
-    found: dict[str, DataFrame] = field(default_factory=dict)
+    said: list[DataFrame] = field(default_factory=list)
     rejected: dict[str, DataFrame] = field(default_factory=dict)
     rejections: Counter[tuple[str, str]] = field(default_factory=Counter)
     own: _Counts = field(default_factory=Counter)
@@ -77,7 +78,14 @@ class Examined:
 
     def classified(self, path: str) -> DataFrame:
         """Return the rows of a table with all their reasons."""
-        return classify(self.rows[path], LANDING[path], self.found.get(path))
+        is_spoken_of = any(of == path for of, _, _ in self.others)
+        found = self.set_aside.where(F.col(c.SUBJECT) == path) if is_spoken_of else None
+        return classify(self.rows[path], LANDING[path], found)
+
+    @property
+    def set_aside(self) -> DataFrame:
+        """What rows say of others, where they say anything."""
+        return reduce(DataFrame.unionByName, self.said)
 
     def settled(self, table: LandingTable, batches: list[Applied]) -> Settled:
         """Return the counts of a table's rows: accepted is what is sound and has no reason from another row."""
@@ -113,11 +121,8 @@ def examined(job: Job, batches: Mapping[str, list[Applied]]) -> Iterator[Examine
         return Counter({(path, batch_id, reason): number for path, batch_id, reason, number in counted})
 
     def take(said: DataFrame) -> None:
-        counts = count(said, F.count(F.lit(1)))
-        seen.others.update(counts)
-        for path in {path for path, _, _ in counts}:
-            part = said.where(F.col(c.SUBJECT) == path)
-            seen.found[path] = seen.found[path].unionByName(part) if path in seen.found else part
+        seen.others.update(count(said, F.count(F.lit(1))))
+        seen.said.append(said)
 
     try:
         if rows:

@@ -1,11 +1,10 @@
 """The stage: what is new in the landing zone into bronze, then each table's accepted state and quarantine."""
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import reduce
 from typing import Final
 
 import structlog
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from dtsen_spark import columns as c
 from dtsen_spark.contract import local_frame
@@ -81,8 +80,9 @@ def _settle(
 
 
 def _write_set_aside(job: Job, seen: Examined) -> None:
-    if seen.found:
-        job.write(SET_ASIDE, reduce(DataFrame.unionByName, (seen.found[path] for path in sorted(seen.found))))
+    if seen.others:
+        # A few files of each table, whatever the number of partitions that it was found in.
+        job.write(SET_ASIDE, seen.set_aside.repartition(c.SUBJECT, c.FILE))
     elif job.has(SET_ASIDE):
         job.write(SET_ASIDE, job.lake.empty(SET_ASIDE))
 
