@@ -1,5 +1,6 @@
 """What became of the rows of all tables: what they say of one another, the states that they leave, the quarantine."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -108,43 +109,46 @@ def examined(job: Job, batches: Mapping[str, list[Applied]]) -> Iterator[Examine
         batches: Batches by path of the table.
 
     Yields:
-        What was found; its frames are kept until the end of the block.
+        What was found; its frames can be read until the end of the block.
     """
     rows = {path: _delivered_rows(job, path, of) for path, of in batches.items() if any(batch.rows for batch in of)}
-    seen, kept = Examined(rows), list[DataFrame]()
+    seen, scratch = Examined(rows), job.lake.scratch(job.release_id) / "ingest"
+
+    def keep(name: str, df: DataFrame) -> DataFrame:
+        # Small beside the tables, and read several times. A file and not a cached frame: the plan of a cached one stays
+        # inside every plan that reads it, and these would grow with the square of the tables. Its size is known, too:
+        # a join with it does not shuffle a table.
+        path = str(scratch / name)
+        df.write.mode("overwrite").parquet(path)
+        return job.spark.read.schema(df.schema).parquet(path)
 
     def count(df: DataFrame, number: Column) -> _Counts:
-        # Small beside the tables, and read several times. Once it was counted its size is known, and a join with it
-        # does not shuffle a table.
-        kept.append(df.persist(StorageLevel.MEMORY_AND_DISK))
         counted = df.groupBy(c.SUBJECT, c.BATCH_ID, c.REASON).agg(number).collect()  # a few for each batch
         return Counter({(path, batch_id, reason): number for path, batch_id, reason, number in counted})
 
     def take(said: DataFrame) -> None:
-        seen.others.update(count(said, F.count(F.lit(1))))
         seen.said.append(said)
+        seen.others.update(count(said, F.count(F.lit(1))))
 
     try:
         if rows:
-            keys = rivals.keys(rows)
+            keys = keep("keys", rivals.keys(rows))
             seen.own.update(count(keys, F.sum(c.ROWS)))
             if shared := {path for path, _, reason in seen.own if reason == rivals.SHARED}:
-                take(rivals.rivals({path: rows[path] for path in shared}, keys))
+                take(keep("rivals", rivals.rivals({path: rows[path] for path in shared}, keys)))
         if members := {path: parent[0] for path in rows if (parent := LANDING[path].parent)}:
             parents = {path: _presence(job, seen, path, batches.get(path, [])) for path in set(members.values())}
-            take(rivals.orphans({path: seen.classified(path) for path in members}, parents))
+            take(keep("orphans", rivals.orphans({path: seen.classified(path) for path in members}, parents)))
         faults = {path for path, _, reason in seen.own + seen.others if reason not in _NO_FAULT}
         if faults:
             classified = {path: seen.classified(path) for path in faults}
-            bad = rejects.rejected(classified, rows, job.release_id)
-            kept.append(bad.persist(StorageLevel.MEMORY_AND_DISK))
+            bad = keep("rejected", rejects.rejected(classified, rows, job.release_id))
             by_batch = bad.groupBy(c.SUBJECT, c.BATCH_ID).agg(F.count(F.lit(1))).collect()  # one for each batch
             seen.rejections.update({(path, batch_id): number for path, batch_id, number in by_batch})
             seen.rejected.update({path: bad.where(F.col(c.SUBJECT) == path) for path in faults})
         yield seen
     finally:
-        for df in kept:
-            df.unpersist()
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _delivered_rows(job: Job, path: str, batches: list[Applied]) -> DataFrame:
