@@ -42,27 +42,42 @@ def sample(lake: Lake, release_id: str, period: str, programs: tuple[str, ...], 
     Raises:
         UsageError: The release has no scores, or the budget is too small.
     """
-    terms = load_terms()
+    drawn = draw(families(lake, release_id, programs), budget, release_id, load_terms()).withColumns(
+        {c.PERIOD: F.lit(period), c.RELEASE_ID: F.lit(release_id)}
+    )
+    return lake.write(tables.ASSIGNMENT, drawn, slice_values={c.PERIOD: period}).rows
+
+
+def families(lake: Lake, release_id: str, programs: tuple[str, ...]) -> DataFrame:
+    """Return the families of a published release that can be visited, with what their strata hang on.
+
+    Args:
+        lake: The lake.
+        release_id: The published release.
+        programs: Programs whose decisions make strata.
+
+    Returns:
+        As ``sampling.frame``.
+
+    Raises:
+        UsageError: The release has no scores.
+    """
     if not lake.exists(tables.SCORE):
         message = f"{lake.root}: no published scores; publish a release first"
         raise UsageError(message)
 
-    def of_period(df: DataFrame) -> DataFrame:
+    def of_release(df: DataFrame) -> DataFrame:
         return df.where(F.col(c.RELEASE_ID) == release_id)
 
     decisions = [lake.read(t) for p in programs if lake.exists(t := tables.decision(p))]
-    cuts = of_period(lake.read(tables.CUTPOINT)).where(F.col(c.UNIT) == "person").collect()  # nine rows
-    families = frame(
-        of_period(lake.read(tables.SCORE)),
-        [of_period(one) for one in decisions],
+    cuts = of_release(lake.read(tables.CUTPOINT)).where(F.col(c.UNIT) == "person").collect()  # nine rows
+    return frame(
+        of_release(lake.read(tables.SCORE)),
+        [of_release(one) for one in decisions],
         _requested(lake),
         {row[c.K]: row[c.SCORE] for row in cuts},
-        terms,
+        load_terms(),
     )
-    drawn = draw(families, budget, release_id, terms).withColumns(
-        {c.PERIOD: F.lit(period), c.RELEASE_ID: F.lit(release_id)}
-    )
-    return lake.write(tables.ASSIGNMENT, drawn, slice_values={c.PERIOD: period}).rows
 
 
 def _requested(lake: Lake) -> DataFrame:
@@ -150,29 +165,13 @@ def simulate(lake: Lake, truth: Path, landing: Path, as_of: str) -> int:
 
 
 def _visits(lake: Lake, truth: Path) -> DataFrame:
-    """Return the answers: the true family of most of a family's members tells what it spends."""
-    read = lake.spark.read.parquet
+    """Return the answers of the newest assignments: a row for each, sorted."""
     newest = lake.read(tables.ASSIGNMENT)
-    members = lake.read(tables.FAMILY_MEMBER).select(c.FAMILY_ID, c.PERSON_ID)
-    links = lake.read(tables.MEMBERSHIP).where(F.col(c.VALID_TO).isNull()).select(c.PERSON_ID, c.RECORD_ID)
-    true_family = read(str(truth / "person.parquet")).join(
-        read(str(truth / "family.parquet")).select("true_person_id", "true_family_id"), "true_person_id"
-    )
-    votes = (
-        newest.select(c.ASSIGNMENT_ID, c.FAMILY_ID)
-        .join(members, c.FAMILY_ID)
-        .join(links, c.PERSON_ID)
-        .join(true_family.select(c.RECORD_ID, "true_family_id"), c.RECORD_ID)
-        .groupBy(c.ASSIGNMENT_ID, "true_family_id")
-        .count()
-    )
-    home = votes.groupBy(c.ASSIGNMENT_ID).agg(F.max(F.struct("count", "true_family_id")).alias("home"))
-    spent = read(str(truth / "consumption.parquet"))
+    spent = true_spending(lake, truth, newest.select(c.FAMILY_ID).distinct())
     met = F.pmod(F.xxhash64(F.lit("visit"), c.ASSIGNMENT_ID), F.lit(100))
-    outcome = F.when(met < 5, "3").when(met < 7, "4").when(F.col("home").isNull(), "5").otherwise("1")
+    outcome = F.when(met < 5, "3").when(met < 7, "4").when(F.col("log_expenditure").isNull(), "5").otherwise("1")
     return (
-        newest.join(home, c.ASSIGNMENT_ID, "left")
-        .join(spent, F.col("home.true_family_id") == F.col("true_family_id"), "left")
+        newest.join(spent, c.FAMILY_ID, "left")  # assignment : family is n : 0..1
         .orderBy(c.ASSIGNMENT_ID)
         .select(
             c.ASSIGNMENT_ID,
@@ -186,6 +185,38 @@ def _visits(lake: Lake, truth: Path) -> DataFrame:
             ),
         )
     )
+
+
+def true_spending(lake: Lake, truth: Path, wanted: DataFrame) -> DataFrame:
+    """Return what families of the published release truly spend, by the truth of a synthetic nation.
+
+    Args:
+        lake: The lake.
+        truth: Folder with the nation's truth.
+        wanted: ``family_id`` of the families that are asked for, unique.
+
+    Returns:
+        One row for each of them that has a true family, the one of most of its members: ``family_id``,
+        ``log_expenditure`` (log of rupiah per person and month).
+    """
+    read = lake.spark.read.parquet
+    members = lake.read(tables.FAMILY_MEMBER).select(c.FAMILY_ID, c.PERSON_ID)
+    links = lake.read(tables.MEMBERSHIP).where(F.col(c.VALID_TO).isNull()).select(c.PERSON_ID, c.RECORD_ID)
+    true_family = read(str(truth / "person.parquet")).join(
+        read(str(truth / "family.parquet")).select("true_person_id", "true_family_id"), "true_person_id"
+    )
+    # family : member : record : true family is 1 : n : n : 0..1.
+    votes = (
+        wanted.join(members, c.FAMILY_ID)
+        .join(links, c.PERSON_ID)
+        .join(true_family.select(c.RECORD_ID, "true_family_id"), c.RECORD_ID)
+        .groupBy(c.FAMILY_ID, "true_family_id")
+        .count()
+    )
+    home = votes.groupBy(c.FAMILY_ID).agg(F.max(F.struct("count", "true_family_id"))["true_family_id"].alias("home"))
+    spent = read(str(truth / "consumption.parquet"))
+    # A true family spends once: n : 1.
+    return home.join(spent, F.col("home") == F.col("true_family_id")).select(c.FAMILY_ID, "log_expenditure")
 
 
 @dataclass(frozen=True)
