@@ -490,7 +490,8 @@ def replay_quarantine(root: Path, config: Config) -> tuple[ingest.ReplayedBatch,
         store.append_rows(tables.LEDGER, job.ledger.drain_accounts())
         store.clear(tables.DQ_METRIC, {c.RELEASE_ID: job.release_id, c.STAGE: ingest.REPLAY})
         store.append_rows(tables.DQ_METRIC, job.ledger.drain_metrics())
-        if any(one.re_entered for one in replayed) and not registry.is_published(job.period.text):
+        # Its state may stand in bronze, whose rows have other reasons now.
+        if any(one.changed for one in replayed) and not registry.is_published(job.period.text):
             store.append_rows(tables.RUN, [_run_row(job, STAGES[0], REPLAYED, "", 0.0, "")])
         return replayed
 

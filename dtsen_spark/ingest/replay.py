@@ -40,6 +40,11 @@ class ReplayedBatch:
     re_entered: int
     still_open: int
 
+    @property
+    def changed(self) -> bool:
+        """Whether the batch accepts other rows now: one re-entered, or one that was sound has a rival in it."""
+        return self.re_entered > 0 or self.still_open != self.open_before
+
 
 def replay(job: Job) -> tuple[ReplayedBatch, ...]:
     """Offer every open row of the quarantine to today's rules.

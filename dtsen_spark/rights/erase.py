@@ -8,10 +8,11 @@ no longer be read from these tables. What stays of the person is a tombstone: a 
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from uuid import uuid4
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -19,7 +20,9 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark import privacy, tables
 from dtsen_spark.config import Config
+from dtsen_spark.contract import local_frame
 from dtsen_spark.errors import LakeError
+from dtsen_spark.ingest import APPLIED
 from dtsen_spark.lake import Lake, Written
 from dtsen_spark.ledger import utc_now
 from dtsen_spark.release import Registry, contract_of
@@ -34,6 +37,7 @@ from dtsen_spark.rights.traces import (
     without_mention,
 )
 
+STAGE: Final = "erase"
 _TEXT_FILES: Final = frozenset({".json", ".html", ".md", ".csv", ".txt", ".log", ".yaml", ""})
 _CHUNK: Final = 1 << 20
 
@@ -88,6 +92,7 @@ def erase(store: Lake, config: Config, nik: str, *, purpose: str, actor: str | N
     keys = keys_of(store, nik)
     held = tuple(one for one in traces(store, keys) if not one.path.startswith("ops/"))
     frame = keys.frame(store.spark)
+    _account(store, held, frame)
     remade = {one.path: _remake(store, one.path, frame) for one in held}
     for build in sorted((store.root / "build").glob("*")):
         store.drop_scratch(build.name)
@@ -108,6 +113,48 @@ def erase(store: Lake, config: Config, nik: str, *, purpose: str, actor: str | N
         ],
     )
     return Erasure(subject, held, content_hash, files)
+
+
+def _account(store: Lake, held: Iterable[Trace], keys: DataFrame) -> None:
+    """Enter what leaves bronze in the accounts of its batches: the next run finds as many rows as ``ops/batch`` says.
+
+    Before anything leaves, so that an erasure that died finds the same when it is done again.
+    """
+    own = {one.path for one in held if one.own}
+    of_bronze = {tables.bronze(table).path: table for table in tables.LANDING.values()}
+    left: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for path in sorted(own & set(of_bronze)):
+        table = of_bronze[path]
+        marked = flagged(path, store.read_folder(store.root / path), keys)
+        counts = marked.groupBy(c.BATCH_ID).agg(F.count(F.lit(1)), F.count_if(~F.col(OWN))).collect()  # one for each
+        left |= {(table.source, table.table, batch_id): (before, after) for batch_id, before, after in counts}
+    known = store.rows(tables.BATCH)
+    entered = []
+    for row in known:
+        before, after = left.get((row[c.SOURCE], row[c.SOURCE_TABLE], row[c.BATCH_ID]), (0, 0))
+        # Where bronze holds another number of rows than the batch has, something was lost: that stays to be seen.
+        if before > after and row[c.STATE] == APPLIED and row[c.ROWS] == before:
+            row[c.ROWS] = after
+            entered.append(_erased(row, before, after))
+    if entered:
+        values = [tuple(row[name] for name in tables.BATCH.columns) for row in known]
+        store.write(tables.BATCH, local_frame(store.spark, values, tables.BATCH.schema).coalesce(1))
+        store.append_rows(tables.LEDGER, entered)
+
+
+def _erased(batch: Mapping[str, Any], before: int, after: int) -> dict[str, Any]:
+    erased = before - after
+    return {
+        c.RUN_ID: uuid4().hex,
+        c.STAGE: STAGE,
+        c.SUBJECT: f"{batch[c.SOURCE]}/{batch[c.SOURCE_TABLE]}",
+        c.BATCH_ID: batch[c.BATCH_ID],
+        c.ROWS_IN: before,
+        c.ROWS_OUT: after,
+        c.ROWS_SET_ASIDE: erased,
+        c.SET_ASIDE_REASON: json.dumps({"erased": erased}),
+        c.RECORDED_AT: utc_now(),
+    }
 
 
 def _remake(store: Lake, path: str, keys: DataFrame) -> Written | None:

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import DataFrame
 
 from dtsen_spark import columns as c
-from dtsen_spark import ingest
+from dtsen_spark import config, ingest, pipeline, rights, tables
 from dtsen_spark.errors import LedgerError
 from dtsen_spark.ingest import quarantine as rejects
 from tests.ingest.conftest import LIMITS, MEMBER, PARENT, PLN, Runner, aside, customer, quarantine, state
@@ -75,3 +75,43 @@ def test_rows_that_pass_todays_rules_re_enter_in_the_accounts_of_their_batch(
     ingest.run(broken)
     with pytest.raises(LedgerError, match="quarantine"):
         broken.ledger.require_balance()
+
+
+def test_a_build_does_its_ingest_again_when_a_replay_changed_its_rows(
+    make_job: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    landing, lake = tmp_path / "landing", tmp_path / "lake"
+    deliver_required(landing)
+    # The row that is too long does not come back: it makes a rival of the sound one, which must leave.
+    deliver(landing, PLN, "b1", [customer(1, daya="9" * 150_000), customer(1), customer(2)])
+    request = pipeline.RunRequest(landing, lake, "2026Q1", last="ingest")
+
+    def ingested(limits: Any) -> bool:
+        """Run to the end of ingest; say whether it was done before."""
+        (report,) = pipeline.run(request, config.load(settings=limits), lambda _: None).stages
+        return report.resumed
+
+    assert not ingested(LIMITS)
+    wider = config.load(settings=WIDER)
+    assert told(pipeline.replay_quarantine(lake, config.load(settings=LIMITS))) == {f"{PLN}/b1": (1, 0, 1)}
+    assert ingested(LIMITS)
+    assert told(pipeline.replay_quarantine(lake, wider)) == {f"{PLN}/b1": (1, 0, 2)}
+    assert not ingested(LIMITS)
+    assert state(make_job(), PLN, "id_pelanggan") == {("P2",)}
+
+
+def test_the_accounts_balance_after_a_person_was_erased(make_job: Runner, runner: Runner, tmp_path: Path) -> None:
+    landing, nik = tmp_path / "landing", "3171014107900001"
+    deliver_required(landing)
+    rows = [customer(1), customer(2, id_pelanggan=nik), customer(3), customer(3, daya="1")]
+    deliver(landing, PLN, "b1", rows)
+    job = runner()
+    assert state(job, PLN, "id_pelanggan") == {("P1",), (nik,)}
+
+    rights.erase(job.lake, job.config, nik, purpose="request 1")
+
+    again = runner()
+    assert state(again, PLN, "id_pelanggan") == {("P1",)}
+    assert aside(again, PLN) == {"b1": {"duplicate_key": 2}}
+    entered = [row for row in again.lake.rows(tables.LEDGER) if row[c.STAGE] == "erase"]
+    assert [(r[c.SUBJECT], r[c.BATCH_ID], r[c.ROWS_IN], r[c.ROWS_SET_ASIDE]) for r in entered] == [(PLN, "b1", 4, 1)]
