@@ -6,7 +6,18 @@ from typing import Any, Final
 
 from dtsen_spark import columns as c
 from dtsen_spark import regions
-from dtsen_spark.marts.disclosure import DIGITS, NATION, Before, Cell, Table, Value, hidden_regions, listed, upward
+from dtsen_spark.marts.disclosure import (
+    DIGITS,
+    NATION,
+    Before,
+    Cell,
+    Table,
+    Value,
+    hidden_regions,
+    listed,
+    told,
+    upward,
+)
 
 Row = dict[str, Any]
 BeforeOf = Callable[[str], Before]  # what the last release left out, by program, source or channel
@@ -76,6 +87,7 @@ def value_rows(
     sealed: Collection[str],
     before: Before = _NOTHING,
     block: str = "",
+    untold: Collection[Any] = (),
 ) -> list[Row]:
     """Return a table of every region and value, such as ``stats/decile`` or ``stats/population``.
 
@@ -88,20 +100,28 @@ def value_rows(
         sealed: Regions whose total is left out.
         before: What the last release left out of the table.
         block: Column of the value whose sums a coarser table shows.
+        untold: Values of that column whose sums it leaves out.
     """
     counted = list(counted)
     sums = {name: summed(counted, by, deepest, name) for name in measures}
     blocks: dict[Any, set[Value]] = defaultdict(set)
     for _, value in sums[measures[0]] if block else ():
         blocks[value[by.index(block)]].add(value)
-    table = Table(sums[measures[0]], sealed, before, [blocks[key] for key in sorted(blocks)], rest_known=not block)
+    table = Table(
+        sums[measures[0]],
+        _down_to(deepest, sealed),
+        before,
+        [blocks[key] for key in sorted(blocks)],
+        rest_known=not block,
+        withheld={value for key in blocks if key in untold for value in blocks[key]},
+    )
     cells = listed(table, small)
     return [_row(cell, secret, by, sums) for cell, secret in cells]
 
 
 def program_rows(
     decided: Iterable[Row], small: int, sealed: Collection[str], before: BeforeOf = no_release
-) -> list[Row]:
+) -> tuple[list[Row], dict[str, frozenset[str]]]:
     """Return ``stats/program``: units and benefits by decision and change of every region, nation to kecamatan.
 
     Args:
@@ -109,20 +129,40 @@ def program_rows(
         small: Units below this are suppressed.
         sealed: Regions whose total is left out.
         before: What the last release left out, by program.
+
+    Returns:
+        The rows; and by program the regions that no finer table of the same counts may tell of.
     """
     by = (c.DECISION, c.CHANGE)
     rows = []
+    closed = {}
     # Two programs share no total, so each is a table of its own.
     for program, own in _by(decided, c.PROGRAM).items():
         sums = {name: summed(own, by, 3, name) for name in (c.ROWS, c.BENEFIT_TOTAL_IDR_YEAR)}
-        # Kept and dropped are together what the last release selected: a reader knows their sum.
-        block = {value for _, value in sums[c.ROWS] if value[1] in _STAYERS}
-        table = Table(sums[c.ROWS], sealed, before(program), [block] if block else [])
+        values = {value for _, value in sums[c.ROWS]}
+        # Kept and dropped are together what the last release selected, and who is selected is told by the budget and
+        # will be kept or dropped by the next release: a reader knows either sum.
+        was = {value for value in values if value[1] in _STAYERS}
+        table = Table(
+            sums[c.ROWS], sealed, before(program), margins=[was, {value for value in values if value[0] == _SELECTED}]
+        )
+        found = told(table, small)
+        closed[program] = found.closed
         rows += [
-            {c.PROGRAM: program, c.UNIT: own[0][c.UNIT], **_row(cell, secret, by, sums)}
-            for cell, secret in listed(table, small)
+            {c.PROGRAM: program, c.UNIT: own[0][c.UNIT], **_row(cell, secret, by, sums)} for cell, secret in found.cells
         ]
-    return rows
+    return rows, closed
+
+
+def secret_changes(rows: Iterable[Row]) -> frozenset[str]:
+    """Return the changes whose number would give away what a program's table leaves out of the nation.
+
+    Args:
+        rows: Rows of ``stats/program`` of one program.
+    """
+    left_out = {(row[c.DECISION], row[c.CHANGE]) for row in rows if row[c.REGION_CODE] == NATION and row[c.SUPPRESSED]}
+    changes = {change for _, change in left_out}
+    return frozenset(changes) if len(changes) > 1 else frozenset()
 
 
 def withheld(rows: Iterable[Row]) -> frozenset[str]:
@@ -146,6 +186,7 @@ def program_value_rows(
     sealed_of: Callable[[str], Collection[str]],
     before: BeforeOf = no_release,
     block: str = "",
+    untold: Callable[[str], Collection[Any]] = lambda _: (),
 ) -> list[Row]:
     """Return a table of every program, region and value: ``value_rows`` for each program.
 
@@ -158,11 +199,14 @@ def program_value_rows(
         sealed_of: Regions that show nothing, by program.
         before: What the last release left out, by program.
         block: As of ``value_rows``.
+        untold: As of ``value_rows``, by program.
     """
     return [
         {c.PROGRAM: program, **row}
         for program, own in _by(counted, c.PROGRAM).items()
-        for row in value_rows(own, by, measures, deepest, small, sealed_of(program), before(program), block)
+        for row in value_rows(
+            own, by, measures, deepest, small, sealed_of(program), before(program), block, untold(program)
+        )
     ]
 
 
@@ -180,7 +224,7 @@ def coverage_rows(
     rows = []
     for source, own in _by(known, c.SOURCE).items():
         sums = {c.PERSONS: summed(own, (), 2, c.PERSONS)}
-        table = Table(sums[c.PERSONS], sealed, before(source), totals_known=False)
+        table = Table(sums[c.PERSONS], _down_to(2, sealed), before(source), totals_known=False)
         rows += [{c.SOURCE: source, **_row(cell, secret, (), sums)} for cell, secret in listed(table, small)]
     return rows
 
@@ -241,6 +285,10 @@ def before_of(rows: Iterable[Row], by: tuple[str, ...]) -> Before:
         frozenset(row[c.REGION_CODE] for row in secret) - showing,
         frozenset(tuple(row[name] for name in by) for row in secret if row[c.REGION_CODE] == NATION),
     )
+
+
+def _down_to(deepest: int, regions_: Collection[str]) -> frozenset[str]:
+    return frozenset(region for region in regions_ if len(region) <= DIGITS[deepest] or region == NATION)
 
 
 def _by(rows: Iterable[Row], name: str) -> dict[str, list[Row]]:

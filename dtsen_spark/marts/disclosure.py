@@ -12,9 +12,13 @@ known from another table. Two kinds of rows are taken out, and a closed form say
   Siblings are added until no T, S, N - T or N - S is below the threshold; where that never is, all are hidden.
 
 A table of changes shares sums with the release before (kept + dropped = selected then): such values form a *block*
-whose sum counts as known, and the condition holds in each block. Regions that the release before hid are preferred as
-cover, so that two releases do not show two halves of one secret. Where the last release bounds what a region must have
-now (open tickets do not vanish), the hidden regions together must have as much beyond that as the threshold says.
+whose sum counts as known, and the condition holds in each block. Where it shares sums with a third table (selected
+now, too, is told by the budget and by the next release), the values fall apart in two ways, and the condition holds in
+each. A value that is small in the nation is then hidden with cover in both ways: kept, came, left and neither are a
+square whose four sums are known, and each of them lies in an interval as wide as the smallest of these. Regions that
+the release before hid are preferred as cover, so that two releases do not show two halves of one secret. Where the
+last release bounds what a region must have now (open tickets do not vanish), the hidden regions together must have as
+much beyond that as the threshold says.
 Plain Python, in a fixed order, no Spark.
 """
 
@@ -58,12 +62,18 @@ class Table:
 
     Attributes:
         counts: Count of each (region, value), ancestors included; a cell that is not there counts 0.
-        sealed: Regions whose total is left out wherever it would stand: they are left out here too.
+        sealed: Regions whose total is left out wherever it would stand: they are left out here too, and listed as if
+            they had every value.
         before: What the last published release left out of this table.
         blocks: Sets of values whose sum is known for each region from elsewhere.
         totals_known: The totals of the regions, or of their blocks, are known from elsewhere, but for the sealed ones.
         rest_known: So is the sum of what is in no block. Where it is not and is small, its values are left out
             everywhere and tell nothing of the others.
+        margins: Instead of blocks, sets of values that overlap: the sum of each, and that of what is not in it, is
+            known for each region from one other table or release. No set is told apart where one of its two sums is
+            small in the nation: then the whole table is left out.
+        withheld: Values that would give another table's secret away: they are left out everywhere, and so is their
+            sum.
     """
 
     counts: Mapping[Cell, int]
@@ -72,6 +82,36 @@ class Table:
     blocks: Sequence[Collection[Value]] = ()
     totals_known: bool = True
     rest_known: bool = True
+    margins: Sequence[Collection[Value]] = ()
+    withheld: Collection[Value] = ()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a table tells.
+
+    Attributes:
+        cells: Every cell to list, in order, and whether its count is left out.
+        closed: Regions of which neither cells nor sums may be known.
+    """
+
+    cells: list[tuple[Cell, bool]]
+    closed: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _View:
+    """One way in which the values of the rows fall apart into parts whose sums are known.
+
+    Attributes:
+        parts: The parts that tell something.
+        names: The name under which a value that is left out everywhere counts together with others of its part.
+        rows: The regions' counts by name.
+    """
+
+    parts: Sequence[frozenset[Value]]
+    names: Mapping[Value, Value]
+    rows: Mapping[str, Row]
 
 
 def upward(code: str, deepest: int) -> Iterator[str]:
@@ -100,6 +140,11 @@ def hidden_regions(totals: Mapping[str, int], small: int, before: Before = Befor
 
 
 def listed(table: Table, small: int) -> list[tuple[Cell, bool]]:
+    """Return the cells of ``told``."""
+    return told(table, small).cells
+
+
+def told(table: Table, small: int) -> Told:
     """Return every cell to list, in order, and whether its count is left out.
 
     A region that is hidden lists every value, so that not even the empty ones are told apart.
@@ -112,23 +157,30 @@ def listed(table: Table, small: int) -> list[tuple[Cell, bool]]:
     for (region, value), count in table.counts.items():
         if count:
             rows[region][value] = count
-    values = sorted(rows.get(NATION, {}), key=_order)
-    parts = _partition(_nation(table), table, small)
-    merged = _merged(rows.get(NATION, {}), parts, table.before, small)
-    whole = sum(rows.get(NATION, {}).values()) < small
-    recoded = {region: _recode(row, merged) for region, row in rows.items()}
-    told_of = [_names(part, merged) for part in parts if sum(rows[NATION][value] for value in part) >= small]
-    hidden = set(rows) if whole else _hidden(_only(recoded, told_of), told_of, table, small)
-    out: list[tuple[Cell, bool]] = []
+    nation = rows.get(NATION, {})
+    if nation:
+        # That a region has nothing here would be told as well.
+        rows.update({region: {} for region in table.sealed if region not in rows})
+    values = sorted(nation, key=_order)
+    known = {value: count for value, count in nation.items() if value not in table.withheld}
+    partitions = [_halves(known, margin) for margin in table.margins] or [_partition(known, table, small)]
+    out = _out_everywhere(known, partitions, table.before, small)
+    views = [_view(rows, parts, out, small) for parts in partitions]
+    sums = [sum(known[value] for value in part) for parts in partitions for part in parts if table.margins]
+    whole = sum(nation.values()) < small or NATION in table.sealed or any(0 < count < small for count in sums)
+    hidden = set(rows) if whole else _hidden(views, table, small)
+    names = views[0].names
+    mates: dict[Value, set[Value]] = defaultdict(set)
+    for value in values:
+        mates[names.get(value, value)].add(value)
+    cells: list[tuple[Cell, bool]] = []
     for region in sorted(rows):
         for value in values:
-            told = recoded[region].get(merged.get(value, value), 0)
-            if region in hidden or told:
-                # A merged value is listed wherever any value of its group is there.
-                secret = region in hidden or value in merged
-                if secret or value in rows[region]:
-                    out.append(((region, value), secret))
-    return out
+            # A value that is left out everywhere is listed wherever any value of its group is there.
+            there = value in table.withheld or not mates[names.get(value, value)].isdisjoint(rows[region])
+            if region in hidden or there:
+                cells.append(((region, value), region in hidden or value in names or value in table.withheld))
+    return Told(cells, frozenset(hidden))
 
 
 def known_sums(table: Table, small: int) -> list[frozenset[Value]]:
@@ -152,10 +204,9 @@ def _order(value: Value) -> tuple[tuple[bool, str], ...]:
     return tuple((part is None, str(part).zfill(2)) for part in value)
 
 
-def _only(rows: Mapping[str, Row], parts: Iterable[Collection[Value]]) -> dict[str, Row]:
-    """The rows without the values that no region tells of."""
-    told = {value for part in parts for value in part}
-    return {region: {value: count for value, count in row.items() if value in told} for region, row in rows.items()}
+def _halves(nation: Row, margin: Collection[Value]) -> list[frozenset[Value]]:
+    inside = frozenset(value for value in nation if value in margin)
+    return [inside, frozenset(nation) - inside]
 
 
 def _partition(nation: Row, table: Table, small: int) -> list[frozenset[Value]]:
@@ -172,44 +223,51 @@ def _partition(nation: Row, table: Table, small: int) -> list[frozenset[Value]]:
     return [frozenset(rest), *parts]
 
 
-def _merged(nation: Row, parts: Iterable[frozenset[Value]], before: Before, small: int) -> dict[Value, Value]:
-    """Values that are small in the nation, with their cover, by the name under which they count as one."""
-    merged: dict[Value, Value] = {}
-    for number, part in enumerate(parts):
-        out = suppressed({value: nation[value] for value in part}, [tuple(part)], small)
-        if out:
-            merged.update({value: (*_MERGED, number) for value in part if value in out or value in before.values})
-    return merged
+def _out_everywhere(
+    nation: Row, partitions: Sequence[Sequence[frozenset[Value]]], before: Before, small: int
+) -> frozenset[Any]:
+    """Values that are small in the nation, with their cover in every part that they are in."""
+    parts = [tuple(part) for parts in partitions for part in parts]
+    out = suppressed(nation, parts, small)
+    touched = {value for part in parts if out.intersection(part) for value in part}
+    return suppressed(nation, parts, small, touched & before.values)
 
 
-def _names(part: Iterable[Value], merged: Mapping[Value, Value]) -> frozenset[Value]:
-    return frozenset(merged.get(value, value) for value in part)
+def _view(rows: Mapping[str, Row], parts: Sequence[frozenset[Value]], out: Collection[Any], small: int) -> _View:
+    names = {value: (*_MERGED, number) for number, part in enumerate(parts) for value in part if value in out}
+    nation = rows.get(NATION, {})
+    told = [part for part in parts if sum(nation[value] for value in part) >= small]
+    inside = {value for part in told for value in part}
+    recoded = {region: _recode({v: n for v, n in row.items() if v in inside}, names) for region, row in rows.items()}
+    return _View([frozenset(names.get(value, value) for value in part) for part in told], names, recoded)
 
 
-def _recode(row: Row, merged: Mapping[Value, Value]) -> dict[Value, int]:
+def _recode(row: Row, names: Mapping[Value, Value]) -> dict[Value, int]:
     recoded: dict[Value, int] = defaultdict(int)
     for value, count in row.items():
-        recoded[merged.get(value, value)] += count
+        recoded[names.get(value, value)] += count
     return dict(recoded)
 
 
-def _hidden(rows: Mapping[str, Row], parts: Sequence[frozenset[Value]], table: Table, small: int) -> set[str]:
+def _hidden(views: Sequence[_View], table: Table, small: int) -> set[str]:
+    regions = views[0].rows.keys()
     children: dict[str, list[str]] = defaultdict(list)
-    for region in sorted(rows):
+    for region in sorted(regions):
         if region != NATION:
             children[parent(region)].append(region)
-    forced = _forced(rows, children, table, small) if table.before.least else set()
+    forced = _forced(views[0].rows, children, table, small) if table.before.least else set()
     if NATION in forced:
-        return set(rows)
+        return set(regions)
     hidden: set[str] = set()
-    shown = [NATION] if NATION in rows else []
+    shown = [NATION] if NATION in regions else []
     while shown:
         above = shown.pop()
-        out = _cover(_group(rows, children, above), parts, table, small, forced)
+        groups = [(_group(view.rows, children, above), view.parts) for view in views]
+        out = _cover(groups, table, small, forced)
         for region in children[above]:
             if region not in out:
                 shown.append(region)
-        below = [region for region in out if region in rows]
+        below = [region for region in out if region in regions]
         while below:
             region = below.pop()
             hidden.add(region)
@@ -250,16 +308,17 @@ def _rest(above: Row, group: Iterable[Row]) -> dict[Value, int]:
 
 
 def _cover(
-    group: Mapping[str, Row],
-    parts: Sequence[frozenset[Value]],
+    groups: Sequence[tuple[Mapping[str, Row], Sequence[frozenset[Value]]]],
     table: Table,
     small: int,
     forced: Collection[str],
 ) -> set[str]:
-    """The siblings to hide: those with a small cell or that have to, and as many more as it takes."""
+    """The siblings to hide: those with a small cell or that have to, and as many more as it takes, in every view."""
+    group = groups[0][0]
     out = {
         region
-        for region, row in group.items()
+        for rows, _ in groups
+        for region, row in rows.items()
         if region in table.sealed or region in forced or any(0 < count < small for count in row.values())
     }
     if not out:
@@ -270,8 +329,10 @@ def _cover(
     unknown |= {region for region in group if unknown and region.endswith(_REST)}
     spare = sorted(group.keys() - out, key=lambda region: (-sum(group[region].values()), region))
     while spare:
-        rows = {region: group[region] for region in out}
-        if _safe(rows, parts, unknown, small) and _loose(rows, table.before.least, small):
+        chosen = [({region: rows[region] for region in out}, parts) for rows, parts in groups]
+        if _loose(chosen[0][0], table.before.least, small) and all(
+            _safe(rows, parts, unknown, small) for rows, parts in chosen
+        ):
             break
         out.add(spare.pop())
     return out

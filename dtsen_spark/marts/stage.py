@@ -59,14 +59,17 @@ def run(job: Job) -> None:
         sealed,
         _before(job, tables.STATS_POPULATION, sex_age),
     )
-    programs = cells.program_rows(
+    programs, of_program = cells.program_rows(
         decided.by_decision, small, sealed, _before_of(job, tables.STATS_PROGRAM, (c.DECISION, c.CHANGE))
     )
     # The profile breaks down what the two tables above it hold: where they show nothing, it must not either.
     closed = sealed | cells.withheld(deciles) | cells.withheld(population)
 
     def withheld(program: str) -> frozenset[str]:
-        return sealed | cells.withheld(row for row in programs if row[c.PROGRAM] == program)
+        return sealed | of_program.get(program, frozenset())
+
+    def secret_changes(program: str) -> frozenset[str]:
+        return cells.secret_changes(row for row in programs if row[c.PROGRAM] == program)
 
     tickets = _tickets(job)
     found = objections.objections(
@@ -97,6 +100,7 @@ def run(job: Job) -> None:
             withheld,
             _before_of(job, tables.STATS_CHANGE, (c.CHANGE, c.CHANGE_CAUSE)),
             block=c.CHANGE,
+            untold=secret_changes,
         ),
         tables.STATS_BUDGET: cells.program_value_rows(
             cells.selected(decided.by_cause),

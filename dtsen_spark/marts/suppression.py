@@ -16,7 +16,12 @@ _SOLVED: Final = 0
 _EXACT: Final = 1e-6  # counts are whole: a bound this far off is the solver's rounding
 
 
-def suppressed(counts: Mapping[Any, int], totals: Iterable[Sequence[Hashable]], small_cell: int) -> frozenset[Hashable]:
+def suppressed(
+    counts: Mapping[Any, int],
+    totals: Iterable[Sequence[Hashable]],
+    small_cell: int,
+    also: Collection[Hashable] = (),
+) -> frozenset[Hashable]:
     """Return the cells to leave out.
 
     >>> sorted(suppressed({"a": 3, "b": 40, "c": 25}, [("a", "b", "c")], 10))
@@ -26,11 +31,12 @@ def suppressed(counts: Mapping[Any, int], totals: Iterable[Sequence[Hashable]], 
         counts: Count of each cell. A cell of 0 tells nothing of anybody and is shown, unless it has to cover.
         totals: Groups of cells whose sum is shown or can be had.
         small_cell: Counts from 1 to below this are small.
+        also: Cells to leave out in any case.
 
     Returns:
         Primary and secondary cells.
     """
-    out = {cell for cell, count in counts.items() if 0 < count < small_cell}
+    out = {cell for cell, count in counts.items() if 0 < count < small_cell or cell in also}
     # Each cover changes which groups are open, so the order of work decides: cells come from Spark in any order.
     groups = sorted((tuple(sorted((cell for cell in group if cell in counts), key=str)) for group in totals), key=str)
     of_cell: dict[Hashable, list[int]] = defaultdict(list)

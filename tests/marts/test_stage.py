@@ -63,11 +63,12 @@ def test_programs_share_no_total() -> None:
             c.BENEFIT_TOTAL_IDR_YEAR: 7 * rows,
         }
 
-    rows = program_rows([units("pkh", "SELECTED", 30), units("bpnt", "SELECTED", 4)], 10, ())
+    rows, closed = program_rows([units("pkh", "SELECTED", 30), units("bpnt", "SELECTED", 4)], 10, ())
 
     nation = {row[c.PROGRAM]: row for row in rows if row[c.REGION_LEVEL] == 0}
     assert (nation["pkh"][c.ROWS], nation["pkh"][c.BENEFIT_TOTAL_IDR_YEAR]) == (30, 210)
     assert (nation["bpnt"][c.ROWS], nation["bpnt"][c.SUPPRESSED]) == (None, True)
+    assert ("00" in closed["bpnt"], closed["pkh"]) == (True, frozenset())
 
 
 def test_a_region_is_left_out_of_every_table_with_a_sibling_and_all_their_parts() -> None:
