@@ -74,6 +74,7 @@ _INPUTS = ArrayType(
     )
 )
 _INTEGERS = ArrayType(IntegerType())
+_LONGS = ArrayType(LongType())
 _IDENTIFYING = Privacy.IDENTIFYING
 _SPECIFIC = Privacy.SPECIFIC
 _PUBLIC = Privacy.PUBLIC
@@ -315,6 +316,17 @@ REASON = _col("reason", _STRING, "Why, one reason of a list.", _PUBLIC)
 LABEL = _col("label", _STRING, "What a person decided on a pair: MUST_LINK or CANNOT_LINK.", _PUBLIC)
 DECIDED_BY = _col("decided_by", _STRING, "Who decided.", _IDENTIFYING)
 DECIDED_AT = _col("decided_at", _TIME, "When it was decided, UTC.", _PUBLIC)
+_A_NODE = "of the linkage: a registry row's NIK as a number, or minus a hash of another record's id."
+NODE = _col("node", _LONG, f"Node {_A_NODE}", _IDENTIFYING)
+NODE_L = _col("node_l", _LONG, f"Left node {_A_NODE}", _IDENTIFYING)
+NODE_R = _col("node_r", _LONG, f"Right node {_A_NODE}", _IDENTIFYING)
+NODE_HASH = _col("node_hash", _LONG, "Hash of all that the linkage compares of a node.", _IDENTIFYING)
+BLOCK_KEYS = _col(
+    "block_keys", _LONGS, "Hashed keys of the blocks that a node stands in, by rule; null = none.", _IDENTIFYING
+)
+REFINEMENTS = _col("refinements", _LONGS, "Hashes of what a block that is too large is split by.", _IDENTIFYING)
+LEVELS = _col("levels", _INTEGERS, "Level of each comparison in the model's order; -1 = says nothing.", _PUBLIC)
+BLOCKS_DROPPED = _col("blocks_dropped", _LONG, "Blocks that stayed too large.", _PUBLIC, unit="blocks")
 BLOCKING_RULE = _col("blocking_rule", _INT, "First blocking rule that proposed the pair.", _PUBLIC)
 AGREEMENT = _col("agreement", _STRING, "Comparison levels of the pair, as JSON: comparison, level, weight.")
 PRIOR_WEIGHT = _col(

@@ -133,6 +133,11 @@ class Lake:
         """Delete the intermediate files of a build."""
         shutil.rmtree(self.scratch(build), ignore_errors=True)
 
+    def drop(self, table: TableContract, build: str) -> None:
+        """Delete a table of a build, where there is one, with its history."""
+        shutil.rmtree(self.path(table, build), ignore_errors=True)
+        self._forget_logs()
+
     def exists(self, table: TableContract, build: str | None = None) -> bool:
         """Say whether a table has been written."""
         return (self.path(table, build) / "_delta_log").is_dir()
@@ -364,8 +369,7 @@ class Lake:
         folder.rename(gone)
         beside.rename(folder)
         shutil.rmtree(gone)
-        # Delta keeps the log of a path in memory: it would go on with that of the table that is gone.
-        self._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+        self._forget_logs()
         return written
 
     def finish_remakes(self) -> None:
@@ -382,6 +386,10 @@ class Lake:
 
     def _named(self, ending: str) -> list[Path]:
         return [*self.root.glob(f"*/*{ending}"), *self.root.glob(f"{_BUILD}/*/*/*{ending}")]
+
+    def _forget_logs(self) -> None:
+        # Delta keeps the log of a path in memory: it would go on with that of a table that is gone.
+        self._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
     @property
     def _jvm(self) -> Any:

@@ -668,6 +668,37 @@ EDGE: Final = TableContract(
         required=(c.RECORD_ID_L, c.RECORD_ID_R, c.STATE, c.MODEL_VERSION),
     ),
 )
+# What a release keeps in its build for the linkage of the next one: hashes and weights, no names. Erasure deletes it
+# whole, as without one node the rest would tell a wrong story; a run that finds none links all records again.
+NODE: Final = TableContract(
+    layer="linkage",
+    name="node",
+    one_row_is="registry row or record of the residue, as the linkage blocked it",
+    key=(c.NODE,),
+    fields=fields(c.NODE, c.NODE_HASH, c.REFINEMENTS, c.BLOCK_KEYS, required=(c.NODE, c.NODE_HASH)),
+)
+SCORED_PAIR: Final = TableContract(
+    layer="linkage",
+    name="scored_pair",
+    one_row_is="pair of nodes that the linkage scored",
+    key=(c.NODE_L, c.NODE_R),
+    fields=fields(
+        c.NODE_L,
+        c.NODE_R,
+        c.BLOCKING_RULE,
+        c.MATCH_WEIGHT,
+        c.LEVELS,
+        required=(c.NODE_L, c.NODE_R, c.BLOCKING_RULE, c.MATCH_WEIGHT, c.LEVELS),
+    ),
+)
+LINKAGE_BASIS: Final = TableContract(
+    layer="linkage",
+    name="basis",
+    one_row_is="the one row that says what nodes and scored pairs stand on",
+    key=(c.FINGERPRINT,),
+    fields=fields(c.FINGERPRINT, c.BLOCKS_DROPPED, required=(c.FINGERPRINT, c.BLOCKS_DROPPED)),
+)
+LINKAGE_KEPT: Final = (NODE, SCORED_PAIR, LINKAGE_BASIS)
 MEMBERSHIP: Final = TableContract(
     layer="linkage",
     name="membership",
@@ -1375,6 +1406,7 @@ TABLES: Final[tuple[TableContract, ...]] = (
     LABEL_PAIR,
     CORRECTION,
     LINKAGE_TERM,
+    *LINKAGE_KEPT,
     EDGE,
     MEMBERSHIP,
     CROSSWALK,

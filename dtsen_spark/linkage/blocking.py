@@ -10,13 +10,24 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.linkage import working as w
+from dtsen_spark.linkage.nodes import MOST_KKS
 
-_KEY: Final = "block_key"
+# Columns of a key row: one for each node and key.
+KEY: Final = "block_key"
+REFINE: Final = ("refine_1", "refine_2")
+IS_LEFT: Final = "is_left"
+IS_RIGHT: Final = "is_right"
+FRESH: Final = "fresh"
 _RULE: Final = "rule"
-HOUSEHOLD_RULE: Final = 10  # number of the rule behind those of ``_rules``
-_REFINE: Final = ("refine_1", "refine_2")
 _LEFTS: Final = "lefts"
 _RIGHTS: Final = "rights"
+
+# Where a key stands in ``block_keys``: each rule at its number, then the swapped date, then the family cards.
+_SWAPPABLE: Final = 3  # the rule whose date is swapped on the left side
+_SWAPPED: Final = 10
+HOUSEHOLD_RULE: Final = 10  # number of the rule behind those of ``_rules``
+_FIRST_KK: Final = 11
+_KKS: Final = MOST_KKS + 1  # those of the housemates and the record's own
 
 
 @dataclass(frozen=True)
@@ -33,14 +44,8 @@ class Blocks:
     dropped: int
 
 
-def _swapped_date() -> Column:
-    # Day and month exchanged, on one side only: meets the true date of the other side.
-    return F.col(c.BIRTH_YEAR) * 10_000 + F.col(c.BIRTH_DAY) * 100 + F.col(c.BIRTH_MONTH)
-
-
-def _rules(*, residue: bool) -> tuple[tuple[Column, ...], ...]:
+def _rules(date: Column) -> tuple[tuple[Column, ...], ...]:
     """Return what each rule's key is made of; a key with a null part does not exist."""
-    date = F.col(w.DATE_NUMBER)
     year = F.col(c.BIRTH_YEAR)
     rarest = F.array_max(w.TOKENS)
     sounds = F.col(c.NAME_PHONETIC)
@@ -50,8 +55,8 @@ def _rules(*, residue: bool) -> tuple[tuple[Column, ...], ...]:
         (date, F.col(c.SEX), district),
         (date, rarest),
         (date, sounds),
-        # Only the residue side is swapped, so this rule joins a swapped date with a straight one.
-        (_swapped_date() if residue else date, F.col(c.SEX), regency),
+        # Only the left side is swapped, so this rule joins a swapped date with a straight one.
+        (date, F.col(c.SEX), regency),
         (name, district),
         (name, year),
         (rarest, regency, (year / 2).cast("int")),
@@ -61,87 +66,125 @@ def _rules(*, residue: bool) -> tuple[tuple[Column, ...], ...]:
     )
 
 
-def _keys(nodes: DataFrame, *, residue: bool) -> DataFrame:
-    """Return one row for each node × key: ``block_key``, the refining hashes, ``rule``, ``node``."""
-    made = []
-    for number, parts in enumerate(_rules(residue=residue)):
-        known = F.lit(True)
-        for part in parts:
-            known &= part.isNotNull()
-        made.append(F.when(known, F.struct(F.lit(number).alias(_RULE), F.xxhash64(F.lit(number), *parts).alias(_KEY))))
-    household = F.transform(
-        F.coalesce(w.HOUSEHOLD_KKS, F.array().cast("array<bigint>")),
-        lambda kk: F.struct(F.lit(HOUSEHOLD_RULE).alias(_RULE), F.xxhash64(F.lit(HOUSEHOLD_RULE), kk).alias(_KEY)),
-    )
+def keyed(nodes: DataFrame) -> DataFrame:
+    """Reduce nodes to what blocking needs of them, and to a hash that tells whether anything of them changed.
+
+    Args:
+        nodes: Node table (``nodes.COLUMNS``); a node of the residue is negative.
+
+    Returns:
+        One row for each node, in the columns of ``linkage/node``: ``node``, ``node_hash``, ``refinements``,
+        ``block_keys`` (by position; null where a part is unknown).
+    """
+    swapped = F.col(c.BIRTH_YEAR) * 10_000 + F.col(c.BIRTH_DAY) * 100 + F.col(c.BIRTH_MONTH)
+    of_rules = [_key(number, parts) for number, parts in enumerate(_rules(F.col(w.DATE_NUMBER)))]
+    of_swapped = F.when(_of_residue(), _key(_SWAPPABLE, _rules(swapped)[_SWAPPABLE]))
+    of_kks = [_key(HOUSEHOLD_RULE, (F.get(w.HOUSEHOLD_KKS, F.lit(at)),)) for at in range(_KKS)]
     # What an oversize block is split by: first where and of which sex, then the rarest token and the year.
     first = F.xxhash64(F.coalesce(w.DISTRICT, F.lit(0)), F.coalesce(c.SEX, F.lit("")))
     second = F.xxhash64(F.coalesce(F.array_max(w.TOKENS), F.lit("")), F.coalesce(c.BIRTH_YEAR, F.lit(0)))
-    return (
-        nodes.select(
-            w.NODE,
-            first.alias(_REFINE[0]),
-            second.alias(_REFINE[1]),
-            F.explode(F.concat(F.array(*made), household)).alias("key"),
-        )
-        .select(w.NODE, *_REFINE, F.col(f"key.{_RULE}").alias(_RULE), F.col(f"key.{_KEY}").alias(_KEY))
-        .where(F.col(_KEY).isNotNull())
+    # The hash skips nulls, so each value is followed by whether it is null.
+    said = [part for name in nodes.columns if name != w.NODE for part in (F.col(name), F.col(name).isNull())]
+    return nodes.select(
+        w.NODE,
+        F.xxhash64(*said).alias(c.NODE_HASH),
+        F.array(first, second).alias(c.REFINEMENTS),
+        F.array(*of_rules, of_swapped, *of_kks).alias(c.BLOCK_KEYS),
     )
 
 
-def candidate_pairs(
-    anchors: DataFrame, residue: DataFrame, max_block_pairs: int, keep: Callable[[str, DataFrame], DataFrame]
-) -> Blocks:
+def _of_residue() -> Column:
+    return F.col(w.NODE) < 0
+
+
+def _key(number: int, parts: tuple[Column, ...]) -> Column:
+    known = reduce(Column.__and__, (part.isNotNull() for part in parts))
+    return F.when(known, F.xxhash64(F.lit(number), *parts))
+
+
+def key_rows(keyed_nodes: DataFrame) -> DataFrame:
+    """Return one row for each node × key.
+
+    A residue node stands on both sides of its blocks, an anchor on the right; the swapped-date rule is one-sided, so
+    there the swapped key of a residue node is its left and the straight one its right.
+
+    Args:
+        keyed_nodes: ``keyed``.
+
+    Returns:
+        ``node``, ``block_key``, ``rule``, the refining hashes, ``is_left``, ``is_right``.
+    """
+    at = F.col("at")
+    return (
+        keyed_nodes.select(w.NODE, c.REFINEMENTS, F.posexplode(c.BLOCK_KEYS).alias("at", KEY))
+        .where(F.col(KEY).isNotNull())
+        .select(
+            w.NODE,
+            KEY,
+            F.when(at == _SWAPPED, _SWAPPABLE).when(at >= _FIRST_KK, HOUSEHOLD_RULE).otherwise(at).alias(_RULE),
+            *(F.get(c.REFINEMENTS, F.lit(number)).alias(name) for number, name in enumerate(REFINE)),
+            (_of_residue() & (at != _SWAPPABLE)).alias(IS_LEFT),
+            (at != _SWAPPED).alias(IS_RIGHT),
+        )
+    )
+
+
+def candidate_pairs(keys: DataFrame, max_block_pairs: int, keep: Callable[[str, DataFrame], DataFrame]) -> Blocks:
     """Propose pairs of residue × anchors and residue × residue; never two anchors.
 
     A key whose block holds more than ``max_block_pairs`` pairs is split by a further column, twice if need be, and
     then given up and counted: the cost of a name and birth date that 200,000 records share is bounded.
 
     Args:
-        anchors: Node table of the registry.
-        residue: Node table of the residue.
+        keys: Rows of ``key_rows``, all of each key, and ``fresh``: pairs of two nodes that are not are left out.
         max_block_pairs: Largest block, as pairs.
         keep: Stores a frame under a name and returns it: sizes of blocks are read by all that follows.
 
     Returns:
         The pairs (lazy), and how many blocks were given up.
     """
-    left = _keys(residue, residue=True)
-    # The swapped-date rule is one-sided, so among the residue itself the straight keys are the right side.
-    right = _keys(anchors, residue=False).unionByName(_keys(residue, residue=False))
     found: list[DataFrame] = []
-    for at, refine in enumerate((*_REFINE, None)):
-        sizes = keep(f"block_sizes_{at}", _sizes(left, right))
+    for at, refine in enumerate((*REFINE, None)):
+        sizes = keep(f"block_sizes_{at}", _sizes(keys))
         # Each left node of the residue stands on the right as well: it does not pair with itself.
         fits = F.col(_LEFTS) * F.col(_RIGHTS) <= max_block_pairs
-        found.append(_pairs(left, right, sizes.where(fits)))
+        found.append(_pairs(keys, sizes.where(fits)))
         oversize = sizes.where(~fits)
         dropped = oversize.count()
         if refine is None or not dropped:
             break
-        left, right = _refined(left, oversize, refine), _refined(right, oversize, refine)
+        # n : 1, a key has one size.
+        keys = refined(keys.join(oversize.select(KEY), KEY), refine)
     return Blocks(_each_once(reduce(DataFrame.unionByName, found)), dropped)
 
 
-def _sizes(left: DataFrame, right: DataFrame) -> DataFrame:
-    sides = left.select(_KEY, _RULE, F.lit(1).alias(_LEFTS), F.lit(0).alias(_RIGHTS)).unionByName(
-        right.select(_KEY, _RULE, F.lit(0).alias(_LEFTS), F.lit(1).alias(_RIGHTS))
-    )
+def refined(keys: DataFrame, column: str) -> DataFrame:
+    """Split the blocks of key rows by one of ``REFINE``."""
+    return keys.withColumn(KEY, F.xxhash64(KEY, column))
+
+
+def _sizes(keys: DataFrame) -> DataFrame:
     return (
-        sides.groupBy(_KEY)
-        .agg(F.min(_RULE).alias(_RULE), F.sum(_LEFTS).alias(_LEFTS), F.sum(_RIGHTS).alias(_RIGHTS))
-        .where((F.col(_LEFTS) > 0) & (F.col(_RIGHTS) > 0))
+        keys.groupBy(KEY)
+        .agg(
+            F.count_if(IS_LEFT).alias(_LEFTS),
+            F.count_if(IS_RIGHT).alias(_RIGHTS),
+            F.max(FRESH).alias(FRESH),
+        )
+        .where((F.col(_LEFTS) > 0) & (F.col(_RIGHTS) > 0) & F.col(FRESH))
+        .drop(FRESH)
     )
 
 
-def _pairs(left: DataFrame, right: DataFrame, blocks: DataFrame) -> DataFrame:
+def _pairs(keys: DataFrame, blocks: DataFrame) -> DataFrame:
     # n : 1 to the block, then n : m inside it, bounded by its cap.
-    lefts = left.select(_KEY, _RULE, F.col(w.NODE).alias(w.LEFT)).join(blocks.select(_KEY), _KEY)
-    return lefts.join(right.select(_KEY, F.col(w.NODE).alias(w.RIGHT)), _KEY).drop(_KEY)
-
-
-def _refined(keys: DataFrame, oversize: DataFrame, column: str) -> DataFrame:
-    # n : 1, a key has one size.
-    return keys.join(oversize.select(_KEY), _KEY).withColumn(_KEY, F.xxhash64(_KEY, column))
+    lefts = (
+        keys.where(IS_LEFT)
+        .select(KEY, _RULE, F.col(w.NODE).alias(w.LEFT), F.col(FRESH).alias("left_is"))
+        .join(blocks.select(KEY), KEY)
+    )
+    rights = keys.where(IS_RIGHT).select(KEY, F.col(w.NODE).alias(w.RIGHT), F.col(FRESH).alias("right_is"))
+    return lefts.join(rights, KEY).where(F.col("left_is") | F.col("right_is")).select(w.LEFT, w.RIGHT, _RULE)
 
 
 def _each_once(pairs: DataFrame) -> DataFrame:

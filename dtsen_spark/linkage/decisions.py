@@ -1,7 +1,6 @@
 """The residue: scored by the model, then linked to its best anchors, by its household, by its peers, or left alone."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -10,13 +9,11 @@ from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.config import LinkageConfig
 from dtsen_spark.job import Job
-from dtsen_spark.linkage import assignment, blocking, household, labels, levels, nodes, peers, scoring
+from dtsen_spark.linkage import assignment, candidates, household, labels, levels, nodes, peers
 from dtsen_spark.linkage import working as w
 from dtsen_spark.linkage.assignment import Nodes, State
 from dtsen_spark.linkage.model import LinkageModel
 from dtsen_spark.linkage.prepared import Prepared, Scratch
-
-STAGE: Final = "linkage"
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,9 @@ class Decisions:
     scored: DataFrame
 
 
-def decide(job: Job, prepared: Prepared, model: LinkageModel, scratch: Scratch) -> Decisions:
+def decide(
+    job: Job, prepared: Prepared, model: LinkageModel, scratch: Scratch, *, of_release: bool = False
+) -> Decisions:
     """Score the residue and decide.
 
     Args:
@@ -44,6 +43,7 @@ def decide(job: Job, prepared: Prepared, model: LinkageModel, scratch: Scratch) 
         prepared: What was prepared.
         model: The model.
         scratch: Where intermediate results are stored.
+        of_release: Go on from the last release's scored pairs, and keep this one's.
 
     Returns:
         The decisions, stored.
@@ -53,12 +53,11 @@ def decide(job: Job, prepared: Prepared, model: LinkageModel, scratch: Scratch) 
     heads = prepared.heads.withColumn(w.INACTIVE, F.lit(False))
     residue_nodes = scratch.keep("residue_nodes", nodes.featured(nodes.with_household(heads, prepared.units), listed))
     anchor_nodes = scratch.keep("anchor_nodes", nodes.featured(prepared.anchors, listed))
-    blocks = blocking.candidate_pairs(anchor_nodes, residue_nodes, limits.max_block_pairs, scratch.keep)
-    pairs = scratch.keep("pairs", blocks.pairs)
-    job.ledger.metric(STAGE, "blocks_dropped", blocks.dropped)
-    job.ledger.metric(STAGE, "candidate_pairs", pairs.count())
-
-    scored = scratch.keep("scored", scoring.score(residue_nodes.unionByName(anchor_nodes), pairs, model))
+    everyone = residue_nodes.unionByName(anchor_nodes)
+    if of_release:
+        scored = candidates.scored_of_release(job, everyone, model, scratch)
+    else:
+        scored = candidates.scored_in_full(everyone, model, limits.max_block_pairs, scratch)
     facts = Nodes(
         residue=residue_nodes.select(w.NODE, w.UNIT, c.SOURCE, c.SEX, c.BIRTH_YEAR),
         inactive=anchor_nodes.where(w.INACTIVE).select(w.NODE),

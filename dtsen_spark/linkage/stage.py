@@ -1,8 +1,9 @@
 """The linkage stage: reads silver, composes, writes membership, crosswalk, review queue and edges.
 
-Order: records to registry rows by NIK (hash joins) → node table → candidate pairs of the residue → Splink → best
-anchor, household, then the anchorless among themselves → guards → labels → ids → proof of the invariants. Each arrow
-stores its result in the build's scratch folder, so that no step is computed twice and Spark's plans stay small.
+Order: records to registry rows by NIK (hash joins) → node table → candidate pairs of the residue → Splink (of what
+changed since the last release only, see ``candidates``) → best anchor, household, then the anchorless among themselves
+→ guards → labels → ids → proof of the invariants. Each arrow stores its result in the build's scratch folder: no step
+is computed twice, and Spark's plans stay small.
 """
 
 from importlib.metadata import version as installed
@@ -17,7 +18,8 @@ from dtsen_spark.job import Job
 from dtsen_spark.ledger import utc_now
 from dtsen_spark.linkage import collapse, invariants, nodes, results, terms, training
 from dtsen_spark.linkage import working as w
-from dtsen_spark.linkage.decisions import STAGE, decide
+from dtsen_spark.linkage.candidates import STAGE
+from dtsen_spark.linkage.decisions import decide
 from dtsen_spark.linkage.hidden import relinked
 from dtsen_spark.linkage.members import members
 from dtsen_spark.linkage.model import LATEST, MODELS, LinkageModel, load
@@ -45,7 +47,7 @@ def run(job: Job) -> None:
         model = load(job.lake.root / MODELS, job.config.linkage.model)
         if model is None:
             model = _train(job, prepared, scratch)
-        decisions = decide(job, prepared, model, scratch)
+        decisions = decide(job, prepared, model, scratch, of_release=True)
         everyone = members(prepared, decisions.links, scratch, job.config.linkage.dummy_persons)
         results.write_membership(job, everyone)
         edges = results.write_edges(job, prepared, decisions, model)

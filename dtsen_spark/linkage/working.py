@@ -1,10 +1,12 @@
-"""Names of working columns inside the stage: none of them reaches a table of the lake."""
+"""Names of working columns inside the stage: none but the node reaches a table of the lake."""
 
 from typing import Final
 
+from dtsen_spark import columns as c
+
 # One 64-bit id for each node: the NIK of a registry row (positive), a hash of the record id for all others (negative),
 # so that the sign says the side and the joins never carry text.
-NODE: Final = "node"
+NODE: Final = c.NODE
 LEFT: Final = "join_key_l"
 RIGHT: Final = "join_key_r"
 MATCH_KEY: Final = "match_key"

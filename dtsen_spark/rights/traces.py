@@ -28,6 +28,7 @@ _RECORDS: Final = "_subject_records"
 _PERSONS: Final = "_subject_persons"
 _PATH: Final = "path"
 _RECORD_COLUMNS: Final = (c.RECORD_ID, c.RECORD_ID_L, c.RECORD_ID_R, c.ANCHOR_RECORD_ID, c.SUBJECT_RECORD_ID)
+_NODE_COLUMNS: Final = (c.NODE, c.NODE_L, c.NODE_R)
 _PERSON_COLUMNS: Final = (c.PERSON_ID, c.OTHER_PERSON_ID)
 # Layers of delivered rows: their folder is <source>_<table>, and their key is the source's own.
 _DELIVERED: Final = frozenset({"bronze", "accepted", "quarantine"})
@@ -104,6 +105,8 @@ def _own(table: str, df: DataFrame) -> Column:
     layer, name = table.split("/")[-2:]
     found = [F.array_contains(_RECORDS, F.col(col)) for col in _RECORD_COLUMNS if col in df.columns]
     found += [F.array_contains(_PERSONS, F.col(col)) for col in _PERSON_COLUMNS if col in df.columns]
+    # Nodes of the linkage are numbers; that of a registry row is its NIK.
+    found += [F.col(col) == F.col(_NIK).try_cast("bigint") for col in _NODE_COLUMNS if col in df.columns]
     if layer in _DELIVERED and c.NATIVE_KEY in df.columns:
         source = name.partition("_")[0]
         found.append(F.array_contains(_RECORDS, F.concat(F.lit(f"{source}:"), F.col(c.NATIVE_KEY))))

@@ -242,3 +242,7 @@ def test_next_release_keeps_ids_obeys_labels_and_does_not_hang_on_partitions(lab
     queue = later.job.read(tables.REVIEW_QUEUE).where(F.col(c.KIND) == "CONTRADICTION").collect()
     assert (f"dukcapil:{MUST_A}", f"dukcapil:{MUST_B}") in {(row[c.RECORD_ID_L], row[c.RECORD_ID_R]) for row in queue}
     assert not later.together(f"dukcapil:{MUST_A}", f"dukcapil:{MUST_B}")
+    # Only the one who left, and records that a block turned for: those of the hot name are not looked at again.
+    figures = {row[c.METRIC]: row[c.VALUE] for row in later.job.ledger.drain_metrics()}
+    assert 1 <= figures["nodes_scored_again"] < 100
+    assert figures["candidate_pairs"] > 100
