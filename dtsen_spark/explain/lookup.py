@@ -18,12 +18,16 @@ from dtsen_spark.config import Config
 from dtsen_spark.contract import TableContract
 from dtsen_spark.lake import Lake
 from dtsen_spark.ledger import utc_now
+from dtsen_spark.linkage import explain_links
 from dtsen_spark.release import Registry, previous_in
 from dtsen_spark.welfare import FamilyExplanation, explained, smearing
 
 Row = dict[str, Any]
 
 NOBODY: Final = "nobody"  # subject of a look that found none
+CITIZEN: Final = "citizen"
+AUDITOR: Final = "auditor"
+READERS: Final = (CITIZEN, AUDITOR)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ def of_person(store: Lake, config: Config, nik: str, look: Look) -> Row | None:
 
     Returns:
         What is held: person, records, pairs, family, score, its ``explanation`` (``welfare.FamilyExplanation``; None
-        without a score), whether it was ``compared`` with an earlier release, programs; None where there is nobody.
+        without a score), whether it was ``compared`` with an earlier release, programs, and for an auditor ``links``
+        (``linkage.explain_links``); None where there is nobody.
 
     Raises:
         UsageError: Nothing is published.
@@ -97,11 +102,12 @@ def of_person(store: Lake, config: Config, nik: str, look: Look) -> Row | None:
     if not persons:
         return None
     person = persons[0]
-    return _gathered(release, person, person[c.FAMILY_ID])
+    found = _gathered(release, person, person[c.FAMILY_ID])
+    return {**found, "links": _links(release, person[c.PERSON_ID]) if look.reader == AUDITOR else []}
 
 
 def of_family(store: Lake, config: Config, family_id: str, look: Look) -> Row | None:
-    """Look a family up by its id; as of ``of_person``, without a person and records."""
+    """Look a family up by its id; as of ``of_person``, without a person, records and links."""
     release = _Release(store, config)
     known = release.rows(tables.FAMILY, c.FAMILY_ID, [family_id])
     _log(store, [family_id] if known else [NOBODY], look)
@@ -137,7 +143,17 @@ def _gathered(release: _Release, person: Row | None, family_id: str | None) -> R
         "explanation": explanation,
         "compared": release.compared,
         "programs": _programs(release, person_ids, family_ids),
+        "links": [],
     }
+
+
+def _links(release: _Release, person_id: str) -> list[Row]:
+    """Why each record is the person's; nothing where the build that knows is not kept any more."""
+    store = release.store
+    if not all(store.exists(one, build=release.release_id) for one in (tables.EDGE, tables.PERSON_RECORD)):
+        return []
+    found = explain_links(store, privacy.looked_up(store.spark, c.PERSON_ID, [person_id]), release.release_id)
+    return sorted((row.asDict() for row in found.collect()), key=lambda row: str(row[c.RECORD_ID_L]))  # one person's
 
 
 def _first(rows: list[Row]) -> Row | None:

@@ -16,15 +16,14 @@ from jinja2 import Environment, StrictUndefined
 from dtsen_spark import codes, tables
 from dtsen_spark import columns as c
 from dtsen_spark.errors import UsageError
+from dtsen_spark.explain import links
+from dtsen_spark.explain.lookup import AUDITOR, READERS
 from dtsen_spark.welfare import CUT, Change, FamilyExplanation, Part, Step
 from dtsen_spark.wording import Wording
 
 Row = dict[str, Any]
 Section = tuple[str, list[str]]
 
-CITIZEN: Final = "citizen"
-AUDITOR: Final = "auditor"
-READERS: Final = (CITIZEN, AUDITOR)
 FORMATS: Final = ("text", "json", "html")
 
 _POINTS: Final = 1_000_000  # a score is log expenditure in millionths
@@ -37,10 +36,19 @@ _PAGE: Final = """<!DOCTYPE html>
 <title>{{ title }}</title><style>
 body{font:1rem/1.5 system-ui,Helvetica,Arial,sans-serif;max-width:44rem;margin:0 auto;padding:1rem;color:#1f2933}
 h1{font-size:1.4rem}h2{font-size:1.1rem;border-top:1px solid #d5dbe1;padding-top:.5rem}li{margin:.15rem 0}
+figure{margin:1rem 0}figcaption,figure div{font-size:.85rem}figure div{display:flex;gap:.5rem;align-items:center}
+figure span:first-child{flex:0 0 15rem}svg{flex:0 0 360px}.for{fill:#2c7fb8}.against{fill:#d95f0e}.sum{fill:#1f2933}
 @media print{body{max-width:none}}
 </style></head><body><h1>{{ title }}</h1>
 {% for heading, lines in sections %}{% if heading %}<h2>{{ heading }}</h2>{% endif %}
 <ul>{% for line in lines %}<li>{{ line }}</li>{% endfor %}</ul>
+{% endfor %}
+{% for one in drawings %}<figure><figcaption>{{ one.title }}</figcaption>
+{% for bar in one.bars %}<div><span>{{ bar.label }}</span><svg width="360" height="14" role="img"
+><rect class="{{ bar.speaks }}" x="{{ bar.left }}" y="1" width="{{ bar.width }}" height="12"/>
+{% if one.needed is not none %}<path d="M{{ one.needed }} 0V14" stroke="#888"/>{% endif %}</svg
+><span>{{ bar.bits }}</span></div>
+{% endfor %}</figure>
 {% endfor %}</body></html>
 """
 
@@ -68,7 +76,9 @@ def render(found: Row | None, reader: str, form: str, language: str) -> str:
     sections = [("", [words.text("not_found")])] if found is None else list(_sections(found, reader, words))
     if form == "html":
         page = Environment(autoescape=True, undefined=StrictUndefined).from_string(_PAGE)
-        return page.render(language=language, title=title, sections=sections)
+        linked = found["links"] if found and reader == AUDITOR else []
+        drawings = [drawn for one in linked if (drawn := links.waterfall(one, words))]
+        return page.render(language=language, title=title, sections=sections, drawings=drawings)
     lines = [title, ""]
     for heading, told in sections:
         lines += [*([heading] if heading else []), *(f"  {line}" for line in told), ""]
@@ -138,7 +148,8 @@ def _sections(found: Row, reader: str, w: Wording) -> Iterator[Section]:
         yield w.text("programs"), [_decided(row, w) for row in found["programs"]]
     if reader == AUDITOR:
         yield w.text("records"), [_linked(row, w) for row in found["records"]]
-        yield w.text("pairs"), [_pair(row, w) for row in found["pairs"]]
+        if found["links"]:
+            yield w.text("links"), [line for one in found["links"] for line in links.told(one, w)]
     else:
         yield w.text("what_you_can_do"), [w.text(key) for key in ("do_correct", "do_object", "do_access")]
 
@@ -276,11 +287,3 @@ def _decided(row: Row, w: Wording) -> str:
 def _linked(row: Row, w: Wording) -> str:
     weight = "" if row[c.MATCH_WEIGHT] is None else f", {w.text('weight')} {w.number(row[c.MATCH_WEIGHT], 1)}"
     return f"{row[c.RECORD_ID]}: {w.text('rule')} {row[c.MATCH_REASON]}{weight}"
-
-
-def _pair(row: Row, w: Wording) -> str:
-    levels = "; ".join(
-        f"{w.code(part['comparison'])}: {part['level']} {w.signed(part['weight'], 1)}"
-        for part in json.loads(row[c.AGREEMENT] or "[]")
-    )
-    return f"{row[c.RECORD_ID_L]} ~ {row[c.RECORD_ID_R]}: {w.number(row[c.MATCH_WEIGHT], 1)} ({levels})"

@@ -70,6 +70,7 @@ def held(**values: Any) -> dict[str, Any]:
         **nothing,
         "records": [],
         "pairs": [],
+        "links": [],
         "programs": [],
         "score": FAMILY,
         "explanation": explained(FAMILY, SCORE_PART, CHANGE, CUTS, SMEARING),
