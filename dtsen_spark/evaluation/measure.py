@@ -50,8 +50,8 @@ def evaluate(
 
     Returns:
         ``release``; with truth ``linkage``, ``family``, ``pmt``, ``targeting``, ``equity``, perhaps ``oracle``, and
-        after the first release ``stability``; with the test ``hide_nik``: nested figures,
-        shares between 0 and 1.
+        after the first release ``stability``, those of the stages that were run; with the test ``hide_nik``: nested
+        figures, shares between 0 and 1.
 
     Raises:
         UsageError: A file of the truth is missing, or the lake has no release.
@@ -74,11 +74,13 @@ def _against_truth(store: Lake, truth: Path, release: str, against: WelfareConfi
         return store.read(table, build=release)
 
     membership = read(tables.MEMBERSHIP).where(F.col(c.VALID_TO).isNull())
-    linked = evaluate_linkage(membership, persons, read(tables.PERSON_RECORD))
-    figures: dict[str, Any] = {
-        "linkage": {**linked, "calibration": calibration(read(tables.EDGE), persons)},
-        "family": evaluate_family(read(tables.FAMILY_MEMBER), membership, persons, families),
-    }
+    records = read(tables.PERSON_RECORD)
+    linked = evaluate_linkage(membership, persons, records)
+    figures: dict[str, Any] = {"linkage": {**linked, "calibration": calibration(read(tables.EDGE), persons, records)}}
+    if store.exists(tables.FAMILY_MEMBER, build=release):
+        figures["family"] = evaluate_family(read(tables.FAMILY_MEMBER), membership, persons, families)
+    if not store.exists(tables.SCORE, build=release):
+        return figures
     groups = family_groups(read(tables.PERSON_ATTRIBUTE), read(tables.PERSON), read(tables.FAMILY_ATTRIBUTE))
     score, members = read(tables.SCORE), read(tables.FAMILY_MEMBER)
     figures.update(evaluate_welfare(score, members, membership, persons, families, consumption, groups))

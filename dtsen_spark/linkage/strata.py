@@ -10,7 +10,8 @@ from dtsen_spark.linkage.collapse import REGISTRY
 from dtsen_spark.linkage.intervals import share_with_interval
 
 _TRUE: Final = "true_person_id"
-_STRATUM: Final = "stratum"
+STRATA: Final = "strata"
+STRATUM: Final = "stratum"
 _MODES: Final = "error_mode"
 _TWIN: Final = "is_twin"
 _GROWN: Final = 17  # years; from then on a person has an identity card
@@ -28,26 +29,41 @@ def by_stratum(placed: DataFrame, truth_person: DataFrame, person_record: DataFr
         By stratum, sorted: ``records``, ``true_pairs``, ``missed_pairs``, ``wrong_pairs`` as seen from its records,
         ``precision`` and ``recall`` with their 95 % interval.
     """
-    modes = F.col(_MODES) if _MODES in truth_person.columns else F.lit(None).cast("string")
-    truth = truth_person.select(c.RECORD_ID, modes.alias(_MODES))
-    said = person_record.select(
-        c.RECORD_ID, c.SOURCE, c.NIK, c.NAME, c.SEX, c.TOKEN_COUNT, c.BIRTH_YEAR, c.REGION_CODE, c.AS_OF
-    )
-    # 1 : 1 each, a record is in silver and in the truth once; n : 1, a person is a twin or not.
-    known = placed.join(said, c.RECORD_ID).join(truth, c.RECORD_ID).join(_twins(placed, person_record), _TRUE, "left")
-    seen = known.select("n_true", "n_predicted", "n_both", F.explode(F.array_compact(_strata())).alias(_STRATUM))
+    # 1 : 1, a record is in the truth once.
+    known = placed.join(strata_of(truth_person, person_record), c.RECORD_ID)
+    seen = known.select("n_true", "n_predicted", "n_both", F.explode(STRATA).alias(STRATUM))
     rows = (
-        seen.groupBy(_STRATUM)
+        seen.groupBy(STRATUM)
         .agg(
             F.count(F.lit(1)).alias("records"),
             F.sum(F.col("n_true") - 1).alias("true"),
             F.sum(F.col("n_predicted") - 1).alias("predicted"),
             F.sum(F.col("n_both") - 1).alias("both"),
         )
-        .orderBy(_STRATUM)
+        .orderBy(STRATUM)
         .collect()  # some eighty strata: provinces and error modes
     )
-    return {row[_STRATUM]: _measured(row.asDict()) for row in rows}
+    return {row[STRATUM]: _measured(row.asDict()) for row in rows}
+
+
+def strata_of(truth_person: DataFrame, person_record: DataFrame) -> DataFrame:
+    """Say of each record which strata it belongs to.
+
+    Args:
+        truth_person: Truth: ``record_id``, ``true_person_id`` and, where it is known, ``error_mode``.
+        person_record: ``silver/person_record``.
+
+    Returns:
+        One row for each record of both: ``record_id``, ``strata`` (names).
+    """
+    modes = F.col(_MODES) if _MODES in truth_person.columns else F.lit(None).cast("string")
+    truth = truth_person.select(c.RECORD_ID, _TRUE, modes.alias(_MODES))
+    said = person_record.select(
+        c.RECORD_ID, c.SOURCE, c.NIK, c.NAME, c.SEX, c.TOKEN_COUNT, c.BIRTH_YEAR, c.REGION_CODE, c.AS_OF
+    )
+    # 1 : 1, a record is in silver and in the truth once; n : 1, a person is a twin or not.
+    known = truth.join(said, c.RECORD_ID).join(_twins(truth, person_record), _TRUE, "left")
+    return known.select(c.RECORD_ID, F.array_compact(_strata()).alias(STRATA))
 
 
 def _measured(row: dict[str, Any]) -> dict[str, Any]:
@@ -84,11 +100,11 @@ def _strata() -> Column:
     return F.concat(fixed, F.transform(modes, lambda mode: F.concat(F.lit("error: "), F.trim(mode))))
 
 
-def _twins(placed: DataFrame, person_record: DataFrame) -> DataFrame:
+def _twins(truth: DataFrame, person_record: DataFrame) -> DataFrame:
     """Return the persons who share family card and birth date with another in the registry."""
     registry = person_record.where(
         (F.col(c.SOURCE) == REGISTRY) & F.col(c.NO_KK).isNotNull() & F.col(c.BIRTH_DATE).isNotNull()
     ).select(c.RECORD_ID, c.NO_KK, c.BIRTH_DATE)
-    born = registry.join(placed.select(c.RECORD_ID, _TRUE), c.RECORD_ID)  # 1 : 1
+    born = registry.join(truth.select(c.RECORD_ID, _TRUE), c.RECORD_ID)  # 1 : 1
     shared = born.groupBy(c.NO_KK, c.BIRTH_DATE).agg(F.collect_set(_TRUE).alias("persons")).where(F.size("persons") > 1)
     return shared.select(F.explode("persons").alias(_TRUE)).distinct().withColumn(_TWIN, F.lit(True))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from dtsen_spark import columns as c
-from dtsen_spark.linkage import evaluate_linkage
+from dtsen_spark.linkage import calibration, evaluate_linkage
 
 from .conftest import frame, record
 
@@ -121,3 +121,32 @@ def test_strata_and_what_cannot_be_separated(spark: SparkSession) -> None:
     assert (strata["no error"]["records"], strata["mononym"]["records"]) == (3, 5)
     low, value, high = (strata["source: dtks"]["precision"][name] for name in ("low", "value", "high"))
     assert low == value == 0 < high < 1
+
+
+def test_probabilities_are_held_against_the_truth_by_weight_and_stratum(spark: SparkSession) -> None:
+    records = [(f"{source}:{i}", i) for source in ("dtks", "dukcapil") for i in range(4)]
+    silver = frame(spark, [record(one, "SLAMET") for one, _ in records])
+    truth = spark.createDataFrame(
+        [(one, f"{person}", "nik_missing" if person < 2 else "") for one, person in records],
+        f"{c.RECORD_ID} string, true_person_id string, error_mode string",
+    )
+    # Four pairs of about even odds, three of which are true, and one as good as sure that is not.
+    scored = [(0, 0, 0.5), (1, 1, 0.0), (2, 2, 0.0), (3, 1, 0.0), (3, 2, 60.0)]
+    edges = spark.createDataFrame(
+        [(f"dtks:{left}", f"dukcapil:{right}", weight) for left, right, weight in scored],
+        f"{c.RECORD_ID_L} string, {c.RECORD_ID_R} string, {c.MATCH_WEIGHT} double",
+    )
+
+    found = calibration(edges, truth, silver)
+
+    assert [(one["from_bits"], one["pairs"], one["observed"]["value"]) for one in found["bins"]] == [
+        (0, 4, 0.75),
+        (24, 1, 0.0),
+    ]
+    half = 2**0.5 / (1 + 2**0.5)
+    assert found["bins"][0]["expected"] == pytest.approx((half + 1.5) / 4, abs=1e-6)
+    assert found["error"] == pytest.approx((3 - half - 1.5 + 1) / 5, abs=1e-6)
+    missing = found["strata"]["error: nik_missing"]
+    assert (missing["pairs"], missing["observed"]["value"]) == (2, 1.0)
+    assert missing["error"] == pytest.approx((2 - half - 0.5) / 2, abs=1e-6)
+    assert found["strata"]["no error"]["pairs"] == 3
