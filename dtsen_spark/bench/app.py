@@ -64,10 +64,15 @@ def bench_ingest(
 
 
 @app.command("linkage")
-def bench_linkage(persons: PersonsOption = 100_000, rounds: RoundsOption = 3, folder: FolderOption = None) -> None:
+def bench_linkage(
+    persons: PersonsOption = 100_000,
+    rounds: RoundsOption = 3,
+    folder: FolderOption = None,
+    on_spark: Annotated[bool, typer.Option("--splink-on-spark", help="Time plain Splink on Spark as well.")] = False,
+) -> None:
     """Time silver to membership against Splink on DuckDB and against one shuffle of the input."""
     with workspace(folder) as root:
-        _conclude(linkage.measure(out, configuration.load(), root, persons, rounds))
+        _conclude(linkage.measure(out, configuration.load(), root, persons, rounds, on_spark=on_spark))
 
 
 @app.command("hot")

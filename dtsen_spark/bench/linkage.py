@@ -15,11 +15,14 @@ from dtsen_spark.linkage import yardstick
 
 _OURS = "silver to membership"
 _SPLINK = "Splink on DuckDB"
+_SPLINK_ON_SPARK = "Splink on Spark"
 _FLOOR = "one shuffle of the input"
 _BOUNDS = (Bound(_OURS, _SPLINK, gate=1.5, goal=1.0), Bound(_OURS, _FLOOR, gate=10.0, goal=6.0))
 
 
-def measure(out: Console, config: Config, root: Path, persons: int, rounds: int) -> list[Verdict]:
+def measure(
+    out: Console, config: Config, root: Path, persons: int, rounds: int, *, on_spark: bool = False
+) -> list[Verdict]:
     """Link one nation with ours and with Splink, both with a model trained beforehand, and shuffle it once.
 
     The bounds are set for 3 million persons; at small sizes Spark's planning, which does not grow, is most of ours.
@@ -30,6 +33,7 @@ def measure(out: Console, config: Config, root: Path, persons: int, rounds: int)
         root: The workspace.
         persons: Persons of the nation.
         rounds: Timed rounds of each candidate.
+        on_spark: Time Splink on Spark as well; no bound is set against it.
 
     Returns:
         The verdicts.
@@ -51,11 +55,15 @@ def measure(out: Console, config: Config, root: Path, persons: int, rounds: int)
     def plainly() -> None:
         yardstick.link_plainly(records, settings, root / "clusters.parquet")
 
-    candidates = (
+    def plainly_on_spark() -> None:
+        yardstick.link_plainly_on_spark(job.spark, records, settings, root / "splink-on-spark")
+
+    candidates = [
         Candidate(_OURS, lambda: linkage.run(job)),
         Candidate(_SPLINK, plainly),
         Candidate(_FLOOR, floor),
-    )
+        *([Candidate(_SPLINK_ON_SPARK, plainly_on_spark)] if on_spark else []),
+    ]
     timings = compare(candidates, rounds)
     verdicts = judge(timings, _BOUNDS)
     print_comparison(out, f"Linkage of {persons:,} persons", timings, verdicts)

@@ -1,17 +1,20 @@
-"""Splink itself, on DuckDB, on the same records: what our linkage is timed against, never part of a release.
+"""Splink itself, on DuckDB and on Spark, on the same records: what we are timed against, never part of a release.
 
 All records go to Splink, as its documentation shows it: six comparisons, four blocking rules, connected components.
 Like ours, its model is trained beforehand.
 """
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import duckdb
 import splink.comparison_library as cl
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+from splink import DuckDBAPI, Linker, SettingsCreator, SparkAPI, block_on
 
 from dtsen_spark import columns as c
 from dtsen_spark.linkage.collapse import prepared
@@ -67,20 +70,7 @@ def train_plainly(records: Path) -> dict[str, Any]:
     Returns:
         Splink's trained settings.
     """
-    settings = SettingsCreator(
-        link_type="dedupe_only",
-        unique_id_column_name=_KEY,
-        blocking_rules_to_generate_predictions=_rules(),
-        comparisons=[
-            cl.JaroWinklerAtThresholds(c.NAME_SORTED, [0.95, 0.88]).configure(term_frequency_adjustments=True),
-            cl.LevenshteinAtThresholds(_BIRTH, 1),
-            cl.ExactMatch(c.SEX),
-            cl.JaroWinklerAtThresholds(c.MOTHER_NAME_NORM, [0.9]),
-            cl.ExactMatch(_DISTRICT),
-            cl.LevenshteinAtThresholds(c.NIK, 1),
-        ],
-    )
-    linker = _linker(records, settings)
+    linker = _linker(records, _settings())
     linker.training.estimate_probability_two_random_records_match([block_on(c.NIK)], recall=_RECALL_OF_NIK)
     linker.training.estimate_u_using_random_sampling(max_pairs=_RANDOM_PAIRS, seed=1)
     linker.training.estimate_parameters_using_expectation_maximisation(block_on(c.NIK))
@@ -106,6 +96,53 @@ def link_plainly(records: Path, settings: dict[str, Any], out: Path) -> int:
     relation: duckdb.DuckDBPyRelation = clusters.as_duckdbpyrelation()
     relation.to_parquet(str(out))
     return len(relation)
+
+
+def link_plainly_on_spark(spark: SparkSession, records: Path, trained: dict[str, Any], out: Path) -> int:
+    """Predict and cluster with Splink on Spark, as it comes.
+
+    Args:
+        spark: The session.
+        records: Folder of ``export_records``.
+        trained: ``train_plainly``; Splink's model file is bound to one backend, so m and u go into settings for Spark.
+        out: Folder for the clusters and for what Splink leaves behind.
+
+    Returns:
+        Rows of the clusters.
+    """
+    settings = _settings().create_settings_dict("spark")
+    name = "probability_two_random_records_match"
+    settings[name] = trained[name]
+    for mine, theirs in zip(settings["comparisons"], trained["comparisons"], strict=True):
+        for level, known in zip(mine["comparison_levels"], theirs["comparison_levels"], strict=True):
+            level.update({m_or_u: known[m_or_u] for m_or_u in ("m_probability", "u_probability") if m_or_u in known})
+    spark.sparkContext.setCheckpointDir(str(out / "left_behind"))
+    open_api: Callable[..., SparkAPI] = SparkAPI
+    api = open_api(spark_session=spark)
+    table = api.register(spark.read.parquet(str(records)), dataset_display_name=f"records_{uuid4().hex}")
+    linker = Linker([table], settings, log_level=None)
+    pairs = linker.inference.predict(threshold_match_probability=_THRESHOLD)
+    clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(pairs, _THRESHOLD).as_spark_dataframe()
+    clusters.write.mode("overwrite").parquet(str(out / "clusters"))
+    rows = spark.read.parquet(str(out / "clusters")).count()
+    shutil.rmtree(out / "left_behind", ignore_errors=True)
+    return rows
+
+
+def _settings() -> SettingsCreator:
+    return SettingsCreator(
+        link_type="dedupe_only",
+        unique_id_column_name=_KEY,
+        blocking_rules_to_generate_predictions=_rules(),
+        comparisons=[
+            cl.JaroWinklerAtThresholds(c.NAME_SORTED, [0.95, 0.88]).configure(term_frequency_adjustments=True),
+            cl.LevenshteinAtThresholds(_BIRTH, 1),
+            cl.ExactMatch(c.SEX),
+            cl.JaroWinklerAtThresholds(c.MOTHER_NAME_NORM, [0.9]),
+            cl.ExactMatch(_DISTRICT),
+            cl.LevenshteinAtThresholds(c.NIK, 1),
+        ],
+    )
 
 
 def _rules() -> list[Any]:
