@@ -56,6 +56,7 @@ from dtsen_spark.release import (
     serve,
     status,
 )
+from dtsen_spark.tombstones import Block
 from dtsen_spark.wording import LANGUAGES
 
 app = typer.Typer(
@@ -85,6 +86,15 @@ NikOption = Annotated[str, typer.Option("--nik", help="- : read the NIK from sta
 LanguageOption = Annotated[str, typer.Option("--lang", help="id or en.")]
 PurposeOption = Annotated[str, typer.Option("--purpose", help="What the look is for; kept in ops/access_log.")]
 WhoOption = Annotated[str | None, typer.Option("--who", help="Who looks; default: the user of the system.")]
+BlockOption = Annotated[
+    Block | None,
+    typer.Option(
+        "--block",
+        case_sensitive=False,
+        help="Later deliveries of the person that are set aside; default: all, but of a living resident not the "
+        "registry's.",
+    ),
+]
 TruthOption = Annotated[Path | None, typer.Option("--truth", help="Truth of the nation: print accuracy too.")]
 
 
@@ -563,6 +573,7 @@ def erase_one(
     nik: NikOption,
     purpose: PurposeOption = "erasure request",
     who: WhoOption = None,
+    block: BlockOption = None,
     config: ConfigOption = None,
     setting: SetOption = None,
     master: MasterOption = None,
@@ -571,10 +582,11 @@ def erase_one(
     settings = _load(config, setting, master)
     number = _standard_input(nik)
     with lakes.hold(lake):
-        done = rights.erase(_open(lake, settings, "erase"), settings, number, purpose=purpose, actor=who)
+        done = rights.erase(_open(lake, settings, "erase"), settings, number, purpose=purpose, actor=who, block=block)
     for trace in done.removed:
         out.print(f"{trace.path}: {trace.own} rows erased, {trace.mentions} mentions emptied", markup=False)
     out.print(f"tombstone {done.subject}; hash of what left {done.content_hash}", markup=False)
+    out.print(f"later deliveries that are set aside: {done.blocks}")
     out.print(f"{done.files_scanned:,} files searched: no trace")
 
 

@@ -99,6 +99,14 @@ FINGERPRINT = _col(
     "fingerprint", _STRING, "SHA-256 of everything a stage depends on: code, configuration, inputs.", _PUBLIC
 )
 SECONDS = _col("seconds", _DOUBLE, "Duration.", _PUBLIC, unit="s")
+BLOCKS = _col(
+    "blocks",
+    _STRING,
+    "Deliveries of an erased person that are set aside: ALL, OTHERS (all but the registry's and the person's own "
+    "tickets) or NONE; the newest row of a subject holds.",
+    _PUBLIC,
+)
+RECORD_HASHES = _col("record_hashes", _STRINGS, "Keyed hashes of the record ids of an erased person.")
 DETAIL = _col("detail", _STRING, "Facts as JSON; never a person's value.", _PUBLIC)
 TABLES_JSON = _col(
     "tables_json", _STRING, "Delta version, rows and content hash of each published table, as JSON.", _PUBLIC

@@ -40,6 +40,7 @@ class PrivacyConfig(_Section):
     """Keys and disclosure."""
 
     key_file: str = Field(description="File of mode 600 with 64 hex digits; empty = <lake>/.keys/id.key.")
+    tombstone_key_file: str = Field(description="The same for erased persons; empty = <lake>/.keys/tombstone.key.")
     small_cell: int = Field(ge=2, description="Counts below this are suppressed in stats.")
 
 

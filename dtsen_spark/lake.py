@@ -254,7 +254,9 @@ class Lake:
             self.append(table, local_frame(self.spark, ordered, table.schema).coalesce(1))
             return
         # A run keeps some forty such records; each would cost more in Spark jobs than most stages' rows.
-        deltalake.write_deltalake(str(self.path(table)), arrow_table(ordered, table.schema), mode="append")
+        # A table of an older lake may lack a column that its contract has got since.
+        records = arrow_table(ordered, table.schema)
+        deltalake.write_deltalake(str(self.path(table)), records, mode="append", schema_mode="merge")
 
     def clear(self, table: TableContract, slice_values: Mapping[str, str]) -> None:
         """Delete one slice of a table, where there is one; for rows that a stage is about to write again."""

@@ -49,16 +49,47 @@ def id_key(lake: Path, key_file: str = "") -> bytes:
     """
     if (text := os.environ.get(ID_KEY_VARIABLE)) is not None:
         return _parse(text, f"environment variable {ID_KEY_VARIABLE}")
-    path = Path(key_file) if key_file else lake / ".keys" / "id.key"
-    if path.exists():
-        if path.stat().st_mode & 0o077:
-            message = f"{path}: the id key can be read by others; run chmod 600 on it"
-            raise ConfigError(message)
-        return _parse(path.read_text(encoding="ascii", errors="replace"), str(path))
     if key_file:
-        message = f"{path}: no such key file (privacy.key_file)"
+        return key_of_file(Path(key_file))
+    path = lake / ".keys" / "id.key"
+    return key_of_file(path) if path.exists() else _make(path)
+
+
+def tombstone_key(lake: Path, key_file: str = "") -> bytes:
+    """Return the key of the tombstones of erased persons, making one in the lake where there is none.
+
+    It is not the key of the ids: that one may be changed, and a hash of a forgotten NIK cannot be made again.
+
+    Args:
+        lake: Root of the lake.
+        key_file: File that the configuration names; empty = ``<lake>/.keys/tombstone.key``.
+
+    Returns:
+        32 bytes.
+
+    Raises:
+        ConfigError: As of ``id_key``.
+    """
+    path = Path(key_file) if key_file else lake / ".keys" / "tombstone.key"
+    return key_of_file(path) if key_file or path.exists() else _make(path)
+
+
+def key_of_file(path: Path) -> bytes:
+    """Read a key.
+
+    Args:
+        path: File of mode 600 with 64 hex digits.
+
+    Raises:
+        ConfigError: It is missing, can be read by others, or holds no key; the message does not say what it holds.
+    """
+    if not path.exists():
+        message = f"{path}: no such key file"
         raise ConfigError(message)
-    return _make(path)
+    if path.stat().st_mode & 0o077:
+        message = f"{path}: the key can be read by others; run chmod 600 on it"
+        raise ConfigError(message)
+    return _parse(path.read_text(encoding="ascii", errors="replace"), str(path))
 
 
 def _make(path: Path) -> bytes:
@@ -69,7 +100,9 @@ def _make(path: Path) -> bytes:
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
         file.write(key)
     half.replace(path)
-    log.warning("made a new id key: keep a copy, without it the ids of this lake cannot be made again", file=str(path))
+    log.warning(
+        "made a new key: keep a copy, without it what it made in this lake cannot be made again", file=str(path)
+    )
     return bytes.fromhex(key)
 
 
@@ -79,7 +112,7 @@ def _parse(text: str, where: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) != _KEY_BYTES:
-        message = f"{where}: the id key must be {2 * _KEY_BYTES} hex digits"
+        message = f"{where}: the key must be {2 * _KEY_BYTES} hex digits"
         raise ConfigError(message)
     return key
 
@@ -97,14 +130,31 @@ def with_opaque_id(df: DataFrame, key: bytes, message: Column, name: str, prefix
     Returns:
         ``df`` with ``name``; the same rows. The one-row key frame is joined by broadcast (1 : n).
     """
+    opaque = F.concat(F.lit(prefix), F.upper(F.substring(keyed_hash(message), 1, _ID_HEX_DIGITS)))
+    return without_key(with_key(df, key).withColumn(name, opaque))
+
+
+def with_key(df: DataFrame, key: bytes) -> DataFrame:
+    """Put a key beside each row (1 : n), for ``keyed_hash``.
+
+    Args:
+        df: Any frame.
+        key: The key.
+    """
     padded = key.ljust(_BLOCK_BYTES, b"\0")
     pads = (bytearray(byte ^ 0x36 for byte in padded), bytearray(byte ^ 0x5C for byte in padded))
-    keyed = df.crossJoin(F.broadcast(_one_row(df.sparkSession, pads)))
+    return df.crossJoin(F.broadcast(_one_row(df.sparkSession, pads)))
+
+
+def keyed_hash(message: Column) -> Column:
+    """Return HMAC-SHA-256 (RFC 2104) of a message in hex digits, in a frame from ``with_key``; null of null."""
     inner = F.unhex(F.sha2(F.concat(F.col(_INNER), message.cast("binary")), 256))
-    digest = F.sha2(F.concat(F.col(_OUTER), inner), 256)
-    return keyed.withColumn(name, F.concat(F.lit(prefix), F.upper(F.substring(digest, 1, _ID_HEX_DIGITS)))).drop(
-        _INNER, _OUTER
-    )
+    return F.sha2(F.concat(F.col(_OUTER), inner), 256)
+
+
+def without_key(df: DataFrame) -> DataFrame:
+    """Take the key of ``with_key`` away again."""
+    return df.drop(_INNER, _OUTER)
 
 
 def _one_row(spark: SparkSession, pads: tuple[bytearray, bytearray]) -> DataFrame:

@@ -1381,9 +1381,19 @@ ACCESS_LOG: Final = TableContract(
 TOMBSTONE: Final = TableContract(
     layer="ops",
     name="tombstone",
-    one_row_is="erased person, by keyed hash: nothing else of the person stays",
-    key=(c.SUBJECT,),
-    fields=fields(c.SUBJECT, c.CONTENT_HASH, c.ROWS, c.DETAIL, c.PURPOSE, c.RECORDED_AT, required=(c.SUBJECT,)),
+    one_row_is="erasure of a person, by keyed hash: nothing else of the person stays",
+    key=(c.SUBJECT, c.RECORDED_AT),
+    fields=fields(
+        c.SUBJECT,
+        c.BLOCKS,
+        c.RECORD_HASHES,
+        c.CONTENT_HASH,
+        c.ROWS,
+        c.DETAIL,
+        c.PURPOSE,
+        c.RECORDED_AT,
+        required=(c.SUBJECT,),
+    ),
 )
 
 TABLES: Final[tuple[TableContract, ...]] = (

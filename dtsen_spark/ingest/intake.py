@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.ingest.bronze import read_batch
+from dtsen_spark.ingest.erased import without_erased
 from dtsen_spark.ingest.files import drift, verify
 from dtsen_spark.ingest.landing import Batch
 from dtsen_spark.ingest.manifest import RefusedError
@@ -60,7 +61,7 @@ def _write(job: Job, session: SparkSession, batch: Batch) -> tuple[int, str]:
         return 0, "{}"
     target, slice_values = bronze(batch.table), {c.BATCH_ID: batch.batch_id}
     try:
-        frame = read_batch(session, batch, files, job.config.ingest)
+        frame = without_erased(job, batch.table, read_batch(session, batch, files, job.config.ingest))
         rows = job.lake.write(target, frame, slice_values=slice_values).rows
         _check_counts(job, batch, rows)
     except RefusedError:

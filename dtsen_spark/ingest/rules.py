@@ -19,6 +19,7 @@ FIELD_COUNT: Final = "field_count"
 FIELD_TOO_LONG: Final = "field_too_long"
 UNDECODABLE: Final = "undecodable"
 UNKNOWN_OP: Final = "unknown_op"
+ERASED: Final = "erased"  # of a person who was erased; found in ``erased``
 # Reasons that other rows give it; they are found in ``rivals``.
 DUPLICATE_KEY: Final = "duplicate_key"
 ORPHAN: Final = "orphan"
@@ -92,4 +93,6 @@ def judged_again(table: LandingTable, config: IngestConfig) -> dict[str, Column]
     key = [F.col(name) for name in table.key]
     fields = [F.col(name) for name in (*table.columns, c.EXTRA)]
     record = Record(fields, F.col(c.CORRUPT), key, F.col(c.OP), was_decoded=False)
-    return {c.NATIVE_KEY: native_key(key), c.REASONS: row_reasons(record, config)}
+    # Nothing of an erased person's row was kept that could be judged.
+    reasons = F.when(F.array_contains(c.REASONS, ERASED), F.col(c.REASONS)).otherwise(row_reasons(record, config))
+    return {c.NATIVE_KEY: native_key(key), c.REASONS: reasons}

@@ -5,8 +5,6 @@ made anew without him, beside the old one, and takes its place: nothing of its h
 no longer be read from these tables. What stays of the person is a tombstone: a keyed hash and the sum of what left.
 """
 
-import hashlib
-import hmac
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -37,8 +35,11 @@ from dtsen_spark.rights.traces import (
     traces,
     without_mention,
 )
+from dtsen_spark.tombstones import Block, record_hash, standing, tombstone_of
 
 STAGE: Final = "erase"
+_ERASE_AND_BLOCK: Final = "erase, block "
+_REGISTRY: Final = "dukcapil"
 _TEXT_FILES: Final = frozenset({".json", ".html", ".md", ".csv", ".txt", ".log", ".yaml", ""})
 _CHUNK: Final = 1 << 20
 
@@ -49,23 +50,22 @@ class Erasure:
 
     Attributes:
         subject: Keyed hash of the NIK: the tombstone.
+        blocks: Which later deliveries of the person are set aside.
         removed: What each table held.
         content_hash: Sum over the tables of the hashes of the removed rows.
         files_scanned: Files that were searched afterwards, live or not.
     """
 
     subject: str
+    blocks: Block
     removed: tuple[Trace, ...]
     content_hash: str
     files_scanned: int
 
 
-def tombstone_of(nik: str, key: bytes) -> str:
-    """Return the keyed hash under which an erased person is remembered."""
-    return hmac.new(key, f"tombstone {nik}".encode(), hashlib.sha256).hexdigest()
-
-
-def erase(store: Lake, config: Config, nik: str, *, purpose: str, actor: str | None = None) -> Erasure:
+def erase(
+    store: Lake, config: Config, nik: str, *, purpose: str, actor: str | None = None, block: Block | None = None
+) -> Erasure:
     """Erase a person's identifying data from every layer of the lake; the caller holds it.
 
     His own rows leave; in rows of others that name his NIK, that value becomes null. Decisions and scores stay behind
@@ -77,6 +77,8 @@ def erase(store: Lake, config: Config, nik: str, *, purpose: str, actor: str | N
         nik: 16 digits, from standard input.
         purpose: What for, such as a request's number; kept in the access log.
         actor: Who; None = the user of the operating system.
+        block: Which later deliveries of the person are set aside; None = all, but not the registry's of a resident who
+            lives, since the law obliges the register to list him.
 
     Returns:
         What left, and how many files were searched to prove it.
@@ -84,17 +86,24 @@ def erase(store: Lake, config: Config, nik: str, *, purpose: str, actor: str | N
     Raises:
         LakeError: Something of the person is still there.
     """
-    subject = tombstone_of(nik, privacy.id_key(store.root, config.privacy.key_file))
-    row = privacy.access_row(
-        at=utc_now(), subject=subject, purpose=purpose, role="controller", actor=actor, detail="erase"
-    )
-    store.append_rows(tables.ACCESS_LOG, [row])
+    key = privacy.tombstone_key(store.root, config.privacy.tombstone_key_file)
+    subject = tombstone_of(nik, key)
     store.finish_remakes()
     builds = [folder.name for folder in sorted((store.root / "build").glob("*"))]
     for build, table in product(builds, tables.LINKAGE_KEPT):
         # Without one node, counts that the next release would go on from are wrong: all go, and it links in full.
         store.drop(table, build)
     keys = keys_of(store, nik)
+    blocks = block or _begun(store, subject) or (Block.OTHERS if _is_living_resident(store, keys) else Block.ALL)
+    row = privacy.access_row(
+        at=utc_now(),
+        subject=subject,
+        purpose=purpose,
+        role="controller",
+        actor=actor,
+        detail=f"{_ERASE_AND_BLOCK}{blocks}",
+    )
+    store.append_rows(tables.ACCESS_LOG, [row])
     held = tuple(one for one in traces(store, keys) if not one.path.startswith("ops/"))
     frame = keys.frame(store.spark)
     _account(store, held, frame)
@@ -109,6 +118,8 @@ def erase(store: Lake, config: Config, nik: str, *, purpose: str, actor: str | N
         [
             {
                 c.SUBJECT: subject,
+                c.BLOCKS: blocks.value,
+                c.RECORD_HASHES: sorted({record_hash(one, key) for one in keys.record_ids} | _records(store, subject)),
                 c.CONTENT_HASH: content_hash,
                 c.ROWS: sum(one.own for one in held),
                 c.DETAIL: json.dumps([asdict(one) for one in held], sort_keys=True),
@@ -117,7 +128,28 @@ def erase(store: Lake, config: Config, nik: str, *, purpose: str, actor: str | N
             }
         ],
     )
-    return Erasure(subject, held, content_hash, files)
+    return Erasure(subject, blocks, held, content_hash, files)
+
+
+def _begun(store: Lake, subject: str) -> Block | None:
+    """What an erasure that died had found: half of the person may have left since."""
+    looks = [row for row in store.rows(tables.ACCESS_LOG) if row[c.SUBJECT] == subject]
+    told = [row for row in looks if (row[c.DETAIL] or "").startswith(_ERASE_AND_BLOCK)]
+    newest = max(told, key=lambda row: row[c.RECORDED_AT], default=None)
+    return Block(newest[c.DETAIL].removeprefix(_ERASE_AND_BLOCK)) if newest else None
+
+
+def _records(store: Lake, subject: str) -> set[str]:
+    stone = standing(store.rows(tables.TOMBSTONE)).get(subject, {})
+    return set(stone.get(c.RECORD_HASHES) or ())
+
+
+def _is_living_resident(store: Lake, keys: Keys) -> bool:
+    if not (keys.person_ids and store.exists(tables.PERSON)):
+        return False
+    ids = privacy.looked_up(store.spark, c.PERSON_ID, keys.person_ids)
+    listed = F.col(c.ALIVE) & F.array_contains(c.SOURCES, _REGISTRY)
+    return not store.read(tables.PERSON).join(ids, c.PERSON_ID, "left_semi").where(listed).isEmpty()
 
 
 def _account(store: Lake, held: Iterable[Trace], keys: DataFrame) -> None:

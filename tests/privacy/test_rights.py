@@ -16,7 +16,7 @@ from dtsen_spark.config import Config
 from dtsen_spark.errors import UsageError
 from dtsen_spark.lake import Lake
 from dtsen_spark.release import Registry
-from dtsen_spark.rights.erase import tombstone_of
+from dtsen_spark.tombstones import tombstone_of
 from tests.conftest import SmallLake
 
 
@@ -116,7 +116,10 @@ def test_an_erased_person_is_in_no_file_and_the_release_still_opens(store: Lake,
         texts = frame.select(pl.col(pl.String))
         assert not any(texts[name].str.contains(one[c.NIK], literal=True).any() for name in texts.columns), path
     tombstone = pl.read_delta(str(store.root / tables.TOMBSTONE.path)).row(-1, named=True)
-    key = privacy.id_key(store.root, settings.privacy.key_file)
+    key = privacy.tombstone_key(store.root, settings.privacy.tombstone_key_file)
     assert tombstone[c.SUBJECT] == tombstone_of(one[c.NIK], key)
+    # The registry lists him, and he lives: the law obliges the register to take him in again.
+    assert (tombstone[c.BLOCKS], done.blocks) == ("OTHERS", "OTHERS")
+    assert len(tombstone[c.RECORD_HASHES]) >= 3
     assert tombstone[c.CONTENT_HASH] == done.content_hash
     assert explain.of_person(store, settings, one[c.NIK], explain.Look("citizen", "after")) is None
