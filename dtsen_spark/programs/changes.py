@@ -107,7 +107,7 @@ def _with_notice(changed: DataFrame, rules: Rules, period_end: date) -> DataFram
     """Say what stands between a leaver and the end of the benefit, and from when a change can hold."""
     leaves = tables.leaves()
     comes = F.col(c.CHANGE) == ADD
-    held = F.lit(rules.hold_catastrophic) & leaves & F.col(PROTECTED) & ~_has(DECEASED)
+    held = leaves & F.col(PROTECTED) & ~_has(DECEASED)
     # A death is a fact of the registry, a withdrawal the person's own wish, and neither an assessment of a person:
     # nobody needs to decide on it.
     asked = F.lit(rules.human_decision) & ~_has(DECEASED) & ~_has(WITHDRAWN)
@@ -143,7 +143,8 @@ def _joined(decided: DataFrame, program: ProgramRules, past: Past) -> DataFrame:
     )
     # unit : fate is 0..1 : 0..1.
     both = both.join(past.fates, _UNIT, "left")
-    gone = F.col(unit).isNull()
+    # Also who is on the program's list and is dead or nobody's now: they stand where they stood.
+    gone = F.col(unit).isNull() | _has(DECEASED) | _has(NOT_FOUND)
     filled = {
         unit: F.coalesce(unit, _UNIT),
         c.REGION_CODE: F.when(gone, F.col(_REGION_BEFORE)).otherwise(F.col(c.REGION_CODE)),

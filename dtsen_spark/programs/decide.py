@@ -9,7 +9,17 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark.contract import local_frame
 from dtsen_spark.expressions import present
-from dtsen_spark.programs.facts import FOUND, best_component, counted, dearest, excluded, kab_of, recipient
+from dtsen_spark.programs.facts import (
+    FOUND,
+    best_component,
+    counted,
+    dearest,
+    excluded,
+    first,
+    kab_of,
+    protected,
+    recipient,
+)
 from dtsen_spark.programs.rules import Exclusion, ProgramRules, Rules, all_hold
 
 SELECTED: Final = "SELECTED"
@@ -26,10 +36,14 @@ WITHIN_QUOTA: Final = "WITHIN_QUOTA"
 DECEASED: Final = "DECEASED"
 NOT_FOUND: Final = "NOT_FOUND"
 
+# In front of the name of a priority group: why a unit stands before better-ranked ones.
+PRIORITY: Final = "PRIORITY_"
+
 RECEIVES: Final = "_receives"
 PROTECTED: Final = "_protected"
 _UNMET: Final = "_unmet"
 _BARRED: Final = "_barred"
+_RANK: Final = "_rank"
 _KAB: Final = "_kab"
 _QUOTA: Final = "_quota"
 _ORDER: Final = "_order"
@@ -59,13 +73,22 @@ def family_units(families: DataFrame, program: ProgramRules) -> DataFrame:
         c.DECILE,
         c.SCORE,
         F.coalesce(recipient(program.program), F.lit(False)).alias(RECEIVES),
-        F.coalesce(c.CATASTROPHIC, F.lit(False)).alias(PROTECTED),
+        F.coalesce(protected(program.program), F.lit(False)).alias(PROTECTED),
         _reasons(has).alias(c.COMPONENTS),
         _flags(rules, families).alias(c.RED_FLAGS),
         amount.alias(c.BENEFIT_IDR_YEAR),
         _reasons(lacks).alias(_UNMET),
         _reasons(_barred(program, rules.exclusions)).alias(_BARRED),
+        _rank(program).alias(_RANK),
     )
+
+
+def _rank(program: ProgramRules) -> Column:
+    """Place of the first priority group that a unit belongs to; after the last group where it is in none."""
+    rank = F.lit(len(program.rules.priority))
+    for place, group in reversed([*enumerate(program.rules.priority)]):
+        rank = F.when(F.col(first(program.program, group)), F.lit(place)).otherwise(rank)
+    return rank
 
 
 def _taken(program: ProgramRules) -> dict[str, Column]:
@@ -116,12 +139,13 @@ def person_units(people: DataFrame, families: DataFrame, program: ProgramRules) 
         c.DECILE,
         c.SCORE,
         F.col(recipient(program.program)).alias(RECEIVES),
-        F.col(c.CATASTROPHIC).alias(PROTECTED),
+        F.col(protected(program.program)).alias(PROTECTED),
         _reasons([best]).alias(c.COMPONENTS),
         c.RED_FLAGS,
         amount.alias(c.BENEFIT_IDR_YEAR),
         _reasons(lacks).alias(_UNMET),
         _reasons(_barred(program, rules.exclusions)).alias(_BARRED),
+        _rank(program).alias(_RANK),
     )
 
 
@@ -167,7 +191,7 @@ def gone_recipients(people: DataFrame, program: ProgramRules, listed_id: str) ->
         F.lit(None).cast("int").alias(c.DECILE),
         F.lit(None).cast("long").alias(c.SCORE),
         F.lit(True).alias(RECEIVES),
-        F.col(c.CATASTROPHIC).alias(PROTECTED),
+        F.col(protected(program.program)).alias(PROTECTED),
         F.lit(None).cast("long").alias(c.CUT_MARGIN),
         F.array().cast("array<string>").alias(c.COMPONENTS),
         F.array().cast("array<string>").alias(c.RED_FLAGS),
@@ -186,8 +210,9 @@ def decide(
 ) -> DataFrame:
     """Decide every unit: NOT_ELIGIBLE, EXCLUDED, or SELECTED up to the quota of its kab/kota, then ELIGIBLE.
 
-    Inside a kab/kota the poorest come first; equal scores go by a hash of period and unit, so that the same family is
-    not last each time. Only eligible units are shuffled and sorted, and no sort is larger than one kab/kota.
+    Inside a kab/kota priority groups come first, then the poorest; equal scores go by a hash of period and unit, so
+    that the same family is not last each time. Only eligible units are shuffled and sorted, and no sort is larger than
+    one kab/kota.
 
     Args:
         units: From ``family_units`` or ``person_units``.
@@ -198,7 +223,7 @@ def decide(
 
     Returns:
         The same rows, with ``decision``, every reason, sorted, and ``cut_margin``: to the quota's cut where the quota
-        of the unit's region binds, else to that of the deciles.
+        of the unit's region cuts through its group, else to that of the deciles.
     """
     to_deciles = F.col(c.SCORE) - F.lit(last_in_deciles).cast("long")
     eligible = (F.size(_UNMET) == 0) & (F.size(_BARRED) == 0)
@@ -211,7 +236,7 @@ def decide(
         .withColumn(c.CUT_MARGIN, to_deciles)
     )
     chosen = _cut(units.where(eligible), program, quotas, salt, to_deciles)
-    return out.unionByName(chosen).drop(_UNMET, _BARRED)
+    return out.unionByName(chosen).drop(_UNMET, _BARRED, _RANK)
 
 
 def _cut(
@@ -224,8 +249,9 @@ def _cut(
             .withColumn(c.CUT_MARGIN, to_deciles)
         )
     shares = local_frame(eligible.sparkSession, sorted(quotas.items()), f"{_KAB} string, {_QUOTA} long")
+    ranks = [_RANK] if program.rules.priority else []
     order = Window.partitionBy(_KAB).orderBy(
-        F.col(c.SCORE), F.xxhash64(F.lit(salt), F.col(program.unit_id)), F.col(program.unit_id)
+        *ranks, F.col(c.SCORE), F.xxhash64(F.lit(salt), F.col(program.unit_id)), F.col(program.unit_id)
     )
     # unit : kab/kota is n : 1.
     ranked = (
@@ -236,12 +262,15 @@ def _cut(
     quota = F.coalesce(_QUOTA, F.lit(0).cast("long"))
     within = F.col(_ORDER) <= quota
     # The same partitions as the order's: nothing is shuffled again.
-    region = Window.partitionBy(_KAB)
-    last_taken = F.when(F.count(F.lit(1)).over(region) > quota, F.max(F.when(within, F.col(c.SCORE))).over(region))
+    group = Window.partitionBy(_KAB, *ranks)
+    last_taken = F.when(F.max(_ORDER).over(group) > quota, F.max(F.when(within, F.col(c.SCORE))).over(group))
+    why = [F.when(within, F.lit(WITHIN_QUOTA)).otherwise(F.lit(BEYOND_QUOTA))]
+    for place, one in enumerate(program.rules.priority):
+        why.append(F.when(within & (F.col(_RANK) == place), F.lit(f"{PRIORITY}{one.name}")))
     return (
         ranked.withColumn(c.CUT_MARGIN, F.coalesce(F.col(c.SCORE) - last_taken, to_deciles))
         .withColumn(c.DECISION, F.when(within, F.lit(SELECTED)).otherwise(F.lit(ELIGIBLE)))
-        .withColumn(c.REASONS, F.array(F.when(within, F.lit(WITHIN_QUOTA)).otherwise(F.lit(BEYOND_QUOTA))))
+        .withColumn(c.REASONS, _reasons(why))
         .withColumn(c.BENEFIT_IDR_YEAR, F.when(within, F.col(c.BENEFIT_IDR_YEAR)))
         .drop(_KAB, _ORDER, _QUOTA)
     )

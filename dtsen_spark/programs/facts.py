@@ -6,6 +6,8 @@ meet the persons: one shuffle of the registers and one join, whatever their numb
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -15,7 +17,7 @@ from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.contract import TableContract, local_frame
 from dtsen_spark.job import Job
-from dtsen_spark.programs.rules import Component, Condition, Exclusion, ProgramRules, all_hold
+from dtsen_spark.programs.rules import Component, Condition, Exclusion, Group, ProgramRules, all_hold
 
 EMPLOYMENT_SEGMENT: Final = "_employment_segment"
 HEALTH_SEGMENT: Final = "_health_segment"
@@ -45,6 +47,16 @@ def excluded(program: str, exclusion: Exclusion) -> str:
 def counted(program: str, component: Component) -> str:
     """Name of the count: persons of a family whose dearest component it is."""
     return f"_{program}_{component.name}"
+
+
+def protected(program: str) -> str:
+    """Name of the flag: somebody of a group that the program protects."""
+    return f"_{program}_is_protected"
+
+
+def first(program: str, group: Group) -> str:
+    """Name of the flag: somebody of a group that comes first inside the quota."""
+    return f"_{program}_first_{group.name}"
 
 
 def subjects(tickets: DataFrame, people: DataFrame) -> DataFrame:
@@ -141,10 +153,13 @@ def persons(
     joined = attributes.withColumn(FOUND, F.lit(True)).join(facts, c.NIK, "full_outer")
     joined = joined.withColumn(FOUND, F.coalesce(FOUND, F.lit(False))).where(F.col(FOUND) | receives)
     joined = _with_wage_floor(joined, wages)
-    flags: dict[str, Column] = {c.CATASTROPHIC: F.coalesce(c.CATASTROPHIC, F.lit(False))}
+    flags: dict[str, Column] = {}
     for program in programs:
         name = recipient(program.program)
         flags[name] = F.coalesce(name, F.lit(False))
+        of_group = [_belongs(group) for group in program.rules.protected]
+        flags[protected(program.program)] = reduce(or_, of_group, F.lit(False))
+        flags |= {first(program.program, group): _belongs(group) for group in program.rules.priority}
         for exclusion in program.rules.exclusions:
             flags[excluded(program.program, exclusion)] = F.coalesce(_barred(exclusion), F.lit(False))
     wanted = {condition.column for program in programs for condition in _conditions(program)}
@@ -171,11 +186,16 @@ def _barred(exclusion: Exclusion) -> Column:
     return all_hold(exclusion.when)
 
 
+def _belongs(group: Group) -> Column:
+    return F.coalesce(c.CATASTROPHIC, F.lit(False)) if group.catastrophic else all_hold(group.when)
+
+
 def _conditions(program: ProgramRules) -> list[Condition]:
     components = [condition for part in program.rules.components for condition in part.when]
     requirements = [condition for part in program.rules.requirements for condition in part.when]
     exclusions = [condition for part in program.rules.exclusions for condition in part.when]
-    return components + requirements + exclusions
+    groups = [condition for part in (*program.rules.priority, *program.rules.protected) for condition in part.when]
+    return components + requirements + exclusions + groups
 
 
 def flag_columns(programs: Sequence[ProgramRules]) -> list[str]:
@@ -211,14 +231,13 @@ def families(
     Returns:
         One row for each family of ``scores``: region, decile, score, flags, counts, and what red flags ask for.
     """
-    folded: list[Column] = [F.max(c.CATASTROPHIC).alias(c.CATASTROPHIC)]
+    folded: list[Column] = []
     for program in programs:
-        folded.append(F.max(recipient(program.program)).alias(recipient(program.program)))
-        folded += [
-            F.max(excluded(program.program, one)).alias(excluded(program.program, one))
-            for one in program.rules.exclusions
-            if one.scope == "family"
-        ]
+        flags = [recipient(program.program)]
+        flags += [excluded(program.program, one) for one in program.rules.exclusions if one.scope == "family"]
+        if program.unit == "family":
+            flags += [protected(program.program), *(first(program.program, one) for one in program.rules.priority)]
+        folded += [F.max(name).alias(name) for name in flags]
         if program.unit == "family":
             best = best_component(program.rules.components)
             folded += [

@@ -164,6 +164,21 @@ class Exclusion(_Rule):
         return (*self.employment_segments, *self.health_segments)
 
 
+class Group(_Rule):
+    """Persons whom a program treats apart; a family is in the group where any living member is."""
+
+    name: str = Field(pattern=_NAME)
+    catastrophic: bool = Field(default=False, description="Under treatment for a catastrophic illness.")
+    when: tuple[Condition, ...] = Field(default=())
+
+    @model_validator(mode="after")
+    def _one_test(self) -> Self:
+        if self.catastrophic == bool(self.when):
+            message = f"{self.name}: give exactly one test, catastrophic or when"
+            raise ValueError(message)
+        return self
+
+
 class RedFlag(_Rule):
     """What speaks against a family's need without deciding: it asks for a look."""
 
@@ -175,6 +190,13 @@ class Quota(_Rule):
     """How many units the nation pays for; a lake with another population has its part of it."""
 
     national: int = Field(ge=1, description="Units of the program's unit.")
+    source: str = Field(min_length=1)
+
+
+class Budget(_Rule):
+    """What the nation pays in a year; a lake with another population has its part of it."""
+
+    national_idr_year: int = Field(ge=1, description="Rupiah a year.")
     source: str = Field(min_length=1)
 
 
@@ -195,6 +217,11 @@ class Rules(_Rule):
     source: str = Field(min_length=1, description="Where the figures were read.")
     deciles: tuple[int, ...] = Field(min_length=1, description="Deciles that can receive.")
     quota: Quota | None = None
+    budget: Budget | None = None
+    priority: tuple[Group, ...] = Field(
+        default=(), description="Who comes first inside a quota, the first group first; then all others."
+    )
+    protected: tuple[Group, ...] = Field(default=(), description="Leavers who stay until a field check.")
     amount_idr_year: int = Field(default=0, ge=0, description="Rupiah a year for the unit itself.")
     components: tuple[Component, ...] = Field(default=())
     max_components: int | None = Field(default=None, ge=1, description="Most persons of a family with a component.")
@@ -202,11 +229,7 @@ class Rules(_Rule):
     requirements: tuple[Requirement, ...] = Field(default=())
     exclusions: tuple[Exclusion, ...] = Field(default=())
     red_flags: tuple[RedFlag, ...] = Field(default=())
-    hold_catastrophic: bool = Field(
-        default=False, description="Leavers under treatment for a catastrophic illness stay until a field check."
-    )
     reinstate: Reinstatement | None = None
-
     grace_days: int = Field(default=0, ge=0, description="Days between a leaver's notice and the end of the benefit.")
     human_decision: bool = Field(
         default=False, description="A leaver leaves only after a person decided so (UU 27/2022 art. 10)."
@@ -227,9 +250,14 @@ class Rules(_Rule):
             [*(r.reason for r in self.requirements)],
             [*(e.reason for e in self.exclusions)],
             [*(f.reason for f in self.red_flags)],
+            [*(g.name for g in self.priority)],
+            [*(g.name for g in self.protected)],
         )
         if any(len(set(names)) < len(names) for names in named):
-            message = "two components, requirements, exclusions or red flags have one name"
+            message = "two components, requirements, exclusions, red flags or groups have one name"
+            raise ValueError(message)
+        if self.priority and self.quota is None:
+            message = "priority is the order inside a quota: it needs one"
             raise ValueError(message)
         if self.component_required and not self.components:
             message = "component_required needs components"

@@ -112,9 +112,14 @@ def _quotas(job: Job, program: ProgramRules, sizes: Mapping[str, tuple[int, int]
     if program.rules.quota is None:
         return None
     units = _units(program, sizes)
+    return largest_remainder(_part(job, program, program.rules.quota.national, units), units)
+
+
+def _part(job: Job, program: ProgramRules, national: int, units: Mapping[str, int]) -> int:
+    """Return the part of a national figure that a lake of so many units has."""
     figures = job.config.programs
     nation = figures.national_families if program.unit == "family" else figures.national_persons
-    return largest_remainder(scaled_quota(program.rules.quota.national, sum(units.values()), nation), units)
+    return scaled_quota(national, sum(units.values()), nation)
 
 
 def _decisions(
@@ -224,13 +229,17 @@ def _report(job: Job, programs: Sequence[ProgramRules], decided: Decided) -> Non
     for program in programs:
         path = tables.decision(program.program).path
         figures = found.get(program.program, {})
-        units = sum(_units(program, decided.sizes).values())
-        job.ledger.account(
-            STAGE, path, rows_in=units, rows_out=int(figures.get(c.ROWS, 0)) - int(figures.get("gone", 0))
-        )
+        units = _units(program, decided.sizes)
+        rows_out = int(figures.get(c.ROWS, 0)) - int(figures.get("gone", 0))
+        job.ledger.account(STAGE, path, rows_in=sum(units.values()), rows_out=rows_out)
         shares = decided.quotas[program.program]
         if shares is not None:
             job.ledger.metric(STAGE, "quota_units", sum(shares.values()), subject=path)
+        if program.rules.budget is not None:
+            budget = _part(job, program, program.rules.budget.national_idr_year, units)
+            above = max(int(figures.get("benefit_total_idr_year", 0)) - budget, 0)
+            job.ledger.metric(STAGE, "budget_idr_year", budget, subject=path)
+            job.ledger.metric(STAGE, "benefit_above_budget_idr_year", above, subject=path, severity="warning")
         for name, value in figures.items():
             if name not in {c.PROGRAM, c.ROWS}:
                 job.ledger.metric(STAGE, "units_gone" if name == "gone" else name, value, subject=path)

@@ -1,15 +1,17 @@
 """Laws that hold for every program, whatever the population; and what becomes of families that leave."""
 
 import random
-from collections import Counter
-from collections.abc import Callable
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import Row
 
 from dtsen_spark import columns as c
-from dtsen_spark import programs, tables
+from dtsen_spark import config, programs, tables
 from dtsen_spark.job import Job
 from dtsen_spark.programs.quota import largest_remainder, scaled_quota
 from tests.programs.conftest import family, person
@@ -17,6 +19,9 @@ from tests.programs.conftest import family, person
 Jobs = Callable[..., Job]
 
 UNITS = {"pkh": c.FAMILY_ID, "bpnt": c.FAMILY_ID, "pbi_jkn": c.PERSON_ID, "employment": c.PERSON_ID}
+# Old people before pregnant women before all others: no program of the house has a priority.
+PRIORITY = "priority: [{name: OLD, when: [{column: age, op: ge, value: 60}]}, \
+{name: BIRTH, when: [{column: pregnant, op: eq, value: true}]}]"
 REGIONS = ("3201012001", "3201022001", "3302012001", "1101012001", None)
 BEFORE, NOW = "2025Q4.1", "2026Q1.1"
 
@@ -31,7 +36,7 @@ def _population(draw: random.Random) -> tuple[list[Any], list[Any]]:
             values = {
                 c.AGE: draw.randint(0, 90),
                 c.ALIVE: m < members,  # the dead are no members
-                c.PREGNANT: draw.random() < 0.05,
+                c.PREGNANT: draw.random() < 0.2,
                 c.IN_SCHOOL: draw.random() < 0.3,
                 c.SCHOOL_LEVEL: draw.choice(("PRIMARY", "LOWER_SECONDARY", "UPPER_SECONDARY")),
                 c.EMPLOYMENT_STATUS: draw.choice(("OWN_ACCOUNT", "CASUAL_OTHER", "PRIVATE_EMPLOYEE")),
@@ -60,8 +65,29 @@ def _published(draw: random.Random, families: list[Any], people: list[Any]) -> d
     return tables_before
 
 
+@pytest.fixture
+def with_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A program of the house that takes two groups before all others."""
+    shutil.copytree(config.conf_dir(), tmp_path / "conf")
+    path = tmp_path / "conf" / "programs" / "bpnt.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("    amount_idr_year:", f"    {PRIORITY}\n    amount_idr_year:"), encoding="utf-8")
+    monkeypatch.setenv("DTSEN_CONF", str(tmp_path / "conf"))
+    return "bpnt"
+
+
+def _ranks(people: list[Any]) -> dict[str, int]:
+    """Place of each family's first priority group."""
+    ranks: dict[str, int] = defaultdict(lambda: 2)
+    for who in people:
+        if who[c.ALIVE]:
+            mine = 0 if who[c.AGE] >= 60 else 1 if who[c.PREGNANT] else 2
+            ranks[who[c.FAMILY_ID]] = min(ranks[who[c.FAMILY_ID]], mine)
+    return ranks
+
+
 @pytest.mark.parametrize("seed", [7])
-def test_quota_order_exclusions_deaths_and_changes(make_job: Jobs, seed: int) -> None:
+def test_quota_order_exclusions_deaths_and_changes(make_job: Jobs, with_priority: str, seed: int) -> None:
     draw = random.Random(seed)
     families, people = _population(draw)
     payroll = [{c.NIK: who[c.NIK], c.PAYROLL_KIND: "ASN"} for who in draw.sample(people, 20)]
@@ -105,7 +131,8 @@ def test_quota_order_exclusions_deaths_and_changes(make_job: Jobs, seed: int) ->
         quota = rules[name].rules.quota
         assert quota is not None
         shares = largest_remainder(scaled_quota(quota.national, sum(units.values()), nation[unit]), units)
-        _hold_quota_and_order(rows, shares)
+        ranks = _ranks(people) if name == with_priority else {}
+        _hold_quota_and_order(rows, shares, ranks)
         assert len(selected) > 5, name
         assert not {row[c.PERSON_ID] for row in selected} & dead, name
         if unit == c.FAMILY_ID:
@@ -114,22 +141,39 @@ def test_quota_order_exclusions_deaths_and_changes(make_job: Jobs, seed: int) ->
         assert len({row[unit] for row in rows}) == len(rows), f"{name}: one row for each unit"
 
         # KEEP + DROP is what was, KEEP + ADD what is, against each baseline and in each region.
-        former = {row[unit] for row in before[tables.decision(name)] if row[c.DECISION] == "SELECTED"}
-        by_change = {
-            change: {row[unit] for row in rows if row[c.CHANGE] == change} for change in ("ADD", "KEEP", "DROP")
+        known = {row[unit]: row for row in (families if unit == c.FAMILY_ID else people) if row.get(c.ALIVE, True)}
+        former = {row[unit]: row for row in before[tables.decision(name)] if row[c.DECISION] == "SELECTED"}
+        on_list = {row[c.NIK] for row in listed if row[c.PROGRAM] == name}
+        receives = {who[unit]: who for who in people if who[c.NIK] in on_list and who[c.ALIVE]}
+        # Who is on the list and is no unit now, as dead or as nobody's, is one row for each NIK.
+        living = {who[c.NIK] for who in receives.values()} | {
+            who[c.NIK] for who in people if who[c.ALIVE] and who[c.NIK] in on_list
         }
-        now = {row[unit] for row in selected}
-        assert by_change["KEEP"] | by_change["DROP"] == former, name
-        assert by_change["KEEP"] | by_change["ADD"] == now, name
-        against_list = Counter(row[c.CHANGE_VS_RECIPIENT] for row in rows)
-        assert against_list["KEEP"] + against_list["ADD"] == len(now)
+        for column, was, gone in ((c.CHANGE, former, 0), (c.CHANGE_VS_RECIPIENT, receives, len(on_list - living))):
+            _adds_up(rows, column, unit, {key: known.get(key, row) for key, row in was.items()}, gone)
         assert {row[c.NOTICE] is not None for row in rows if row[c.CHANGE] == "DROP"} == {True}
         assert {row[c.CHANGE_CAUSE] is None for row in rows if row[c.CHANGE] in {"ADD", "DROP"}} == {False}
     pkh = job.read(tables.decision("pkh")).where("decision = 'SELECTED'").collect()
     assert max(row[c.BENEFIT_IDR_YEAR] for row in pkh) <= 4 * 3_000_000
 
 
-def _hold_quota_and_order(rows: list[Row], shares: dict[str, int]) -> None:
+def _adds_up(rows: list[Row], column: str, unit: str, was: Mapping[str, Mapping[str, Any]], gone: int) -> None:
+    """In each kab/kota KEEP + DROP is what was, where it is now or was last, and KEEP + ADD what is."""
+
+    def by_region(some: Iterable[Any]) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for row in some:
+            found[(row[c.REGION_CODE] or "")[:4]].add(row[unit])
+        return found
+
+    kept, dropped, added = ([row for row in rows if row[column] == change] for change in ("KEEP", "DROP", "ADD"))
+    assert by_region([*kept, *added]) == by_region(row for row in rows if row[c.DECISION] == "SELECTED"), column
+    left = [row for row in dropped if row[unit] in was]
+    assert by_region([*kept, *left]) == by_region(was.values()), column
+    assert len(dropped) - len(left) == gone, column
+
+
+def _hold_quota_and_order(rows: list[Row], shares: dict[str, int], ranks: Mapping[str, int]) -> None:
     by_region: dict[str, list[Row]] = {}
     for row in rows:
         by_region.setdefault((row[c.REGION_CODE] or "")[:4], []).append(row)
@@ -139,16 +183,26 @@ def _hold_quota_and_order(rows: list[Row], shares: dict[str, int]) -> None:
         assert len(taken) <= shares.get(region, 0)
         # A place stays free only where nobody eligible waits for it.
         assert not waiting or len(taken) == shares[region]
-        if taken and waiting:
-            last = max(row[c.SCORE] for row in taken)
-            assert last <= min(row[c.SCORE] for row in waiting)
-            assert {row[c.CUT_MARGIN] for row in taken} | {row[c.CUT_MARGIN] for row in waiting} == {
-                row[c.SCORE] - last for row in (*taken, *waiting)
+        if not (taken and waiting):
+            continue
+
+        def place(row: Row) -> tuple[int, int]:
+            return ranks.get(row[c.FAMILY_ID], 0), row[c.SCORE]
+
+        rank, last = max(map(place, taken))
+        assert (rank, last) <= min(map(place, waiting))
+        cut = [row for row in (*taken, *waiting) if place(row)[0] == rank]
+        assert [row[c.CUT_MARGIN] for row in cut] == [row[c.SCORE] - last for row in cut]
+        if ranks:
+            first = {row[c.FAMILY_ID]: row[c.REASONS] for row in taken if place(row)[0] < 2}
+            assert {tuple(why) for why in first.values()} <= {
+                ("PRIORITY_OLD", "WITHIN_QUOTA"),
+                ("PRIORITY_BIRTH", "WITHIN_QUOTA"),
             }
 
 
 def test_what_became_of_families_that_left(make_job: Jobs) -> None:
-    before = ("died", "merged", "lost", "moved", "stays", "richer", "ruled")
+    before = ("died", "merged", "lost", "moved", "stays", "squeezed", "richer", "ruled")
     decided = {c.DECISION: "SELECTED", c.DECILE: 2, c.REASONS: [], c.CHANGE: "NONE", c.CHANGE_VS_RECIPIENT: "NONE"}
     members = {"died": ["D"], "merged": ["M", "E"], "lost": ["L"]}
     elsewhere = "3302012001"
@@ -156,6 +210,7 @@ def test_what_became_of_families_that_left(make_job: Jobs) -> None:
         {
             tables.SCORE: [
                 family("stays", 2, 10),
+                family("squeezed", 2, 20),  # somebody poorer has the place
                 family("moved", 2, 90, region=elsewhere),
                 family("there", 2, 10, region=elsewhere),
                 family("richer", 6, 70),
@@ -168,8 +223,8 @@ def test_what_became_of_families_that_left(make_job: Jobs) -> None:
             ],
             tables.CUTPOINT: [{c.K: 4, c.SCORE: 61, c.WEIGHT_BELOW: 4, c.UNIT: "person"}],
         },
-        # Two places for five families: one in each kab/kota.
-        settings=["programs.enabled=[bpnt]", "programs.national_families=36600000"],
+        # Two places for six families: one in each kab/kota.
+        settings=["programs.enabled=[bpnt]", "programs.national_families=54900000"],
         published={
             tables.decision("bpnt"): [{c.FAMILY_ID: key, c.REGION_CODE: "3201012001", **decided} for key in before],
             tables.FAMILY_MEMBER: [
@@ -183,10 +238,11 @@ def test_what_became_of_families_that_left(make_job: Jobs) -> None:
     assert [one.balanced for one in job.ledger.accounts] == [True]
     rows = {row[c.FAMILY_ID]: row for row in job.read(tables.decision("bpnt")).collect()}
     assert {key: (row[c.CHANGE], row[c.CHANGE_CAUSE], row[c.CUT_MARGIN]) for key, row in rows.items()} == {
-        "stays": ("KEEP", None, -50),  # to the deciles: the highest score inside is 60
-        "there": ("ADD", "NEW_UNIT", 0),  # to the quota, which binds there
+        "stays": ("KEEP", None, 0),  # to the quota, which binds in both
+        "squeezed": ("DROP", "QUOTA", 10),
+        "there": ("ADD", "NEW_UNIT", 0),
         "moved": ("DROP", "MOVED", 80),
-        "richer": ("DROP", "DECILE_MOVED", 10),
+        "richer": ("DROP", "DECILE_MOVED", 10),  # to the deciles: the highest score inside is 60
         "ruled": ("DROP", "RULE_CHANGED", 5),
         "died": ("DROP", "DECEASED", None),
         "merged": ("DROP", "MERGED", None),

@@ -49,6 +49,7 @@ PART = {"name": "ELDERLY", "when": [AGED], "amount_idr_year": 5}
     [
         ({"quotas": 5}, "quotas"),
         ({"legal_reference": ""}, "legal_reference"),
+        ({"legal_reference": None}, "legal_reference"),
         ({"deciles": [1, 3]}, "without a gap"),
         ({"deciles": [2, 1]}, "without a gap"),
         ({"deciles": [0, 1]}, "within 1 to 10"),
@@ -66,6 +67,11 @@ PART = {"name": "ELDERLY", "when": [AGED], "amount_idr_year": 5}
         ({"requirements": [{"reason": "OLD", "when": [AGED]}]}, "requirements are of persons"),
         ({"quota": {"national": 0, "source": "Book"}}, "quota.national"),
         ({"grace_days": -1}, "grace_days"),
+        ({"budget": {"national_idr_year": 5}}, "budget.source"),
+        ({"priority": [{"name": "OLD", "when": [AGED]}]}, "inside a quota: it needs one"),
+        ({"protected": [{"name": "OLD"}]}, "exactly one test"),
+        ({"protected": [{"name": "OLD", "when": [AGED], "catastrophic": True}]}, "exactly one test"),
+        ({"protected": [{"name": "OLD", "when": [AGED]}] * 2}, "one name"),
     ],
 )
 def test_a_wrong_version_is_refused(tmp_path: Path, changed: dict[str, Any], says: str) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import Row
+from pyspark.sql import Row, SparkSession
 
 from dtsen_spark import columns as c
 from dtsen_spark import config, programs, tables
-from dtsen_spark.job import Job
+from dtsen_spark.contract import local_frame
+from dtsen_spark.job import Job, Period
+from dtsen_spark.programs import decide, facts
 from tests.programs.conftest import family, person
 
 Jobs = Callable[..., Job]
@@ -86,7 +88,7 @@ def test_pkh_counts_the_dearest_four_and_says_every_reason(make_job: Jobs) -> No
     assert [account.balanced for account in job.ledger.accounts] == [True]
 
 
-def test_the_cut_takes_the_poorest_of_each_kabkota_and_is_salted(make_job: Jobs) -> None:
+def test_the_cut_takes_the_poorest_of_each_kabkota(make_job: Jobs) -> None:
     regions = ("3201012001", "3201022001", "3302012001")
     scores = [family(f"F{n:02d}", 1, score=n // 4, region=regions[n % 3]) for n in range(30)]
     people = [person(f"P{n:02d}", f"F{n:02d}") for n in range(30)]
@@ -102,6 +104,25 @@ def test_the_cut_takes_the_poorest_of_each_kabkota_and_is_salted(make_job: Jobs)
     for kab, part in by_kab.items():
         left = [row[c.SCORE] for row in part if row[c.DECISION] == "ELIGIBLE"]
         assert max(row[c.SCORE] for row in selected[kab]) <= min(left)
+
+
+def test_equal_scores_are_cut_otherwise_in_another_period(spark: SparkSession) -> None:
+    (program,) = programs.load_rules(("bpnt",), Period.parse("2026Q1"))
+    names = [facts.recipient("bpnt"), facts.protected("bpnt")]
+    names += [facts.excluded("bpnt", one) for one in program.rules.exclusions]
+    flags = ", ".join(f"`{name}` boolean" for name in names)
+    schema = f"family_id string, region_code string, decile int, score long, {flags}"
+    rows = [(f"F{n:02}", "3201012001", 1, 5, *([False] * len(names))) for n in range(40)]
+    units = decide.family_units(local_frame(spark, rows, schema), program)
+
+    def cut(salt: str) -> set[str]:
+        decided = decide.decide(units, program, {"3201": 20}, salt)
+        return {row[c.FAMILY_ID] for row in decided.where(f"{c.DECISION} = 'SELECTED'").collect()}
+
+    first, again, later = cut("2026Q1"), cut("2026Q1"), cut("2026Q2")
+    assert first == again
+    assert len(first) == len(later) == 20
+    assert first != later, "the same families would always be last"
 
 
 def test_a_wage_excludes_only_where_the_region_has_a_minimum(make_job: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +203,9 @@ def test_changes_have_causes_and_leavers_under_treatment_are_held(make_job: Jobs
         ("G", "NOT_ELIGIBLE", 2),  # gone, but never selected: keeps no row
         ("H", "SELECTED", 2),  # an employer covers it now
         ("M", "SELECTED", 2),  # was A as well
+        ("O", "SELECTED", 2),  # out of the deciles, as B, F and P for another cause each
+        ("P", "SELECTED", 2),
+        ("Q", "SELECTED", 2),  # nobody told why
     ]
     published = [
         {
@@ -196,7 +220,7 @@ def test_changes_have_causes_and_leavers_under_treatment_are_held(make_job: Jobs
         }
         for who, decision, decile in before
     ]
-    deciles = {"A": 3, "B": 7, "C": 8, "F": 4, "H": 2, "N": 1}
+    deciles = {"A": 3, "B": 7, "C": 8, "F": 4, "H": 2, "N": 1, "O": 6, "P": 6, "Q": 6}
     people = [person(who, f"F{who}") for who in deciles]
     people.append(person("D", None, **{c.ALIVE: False}))
     health = [
@@ -212,6 +236,10 @@ def test_changes_have_causes_and_leavers_under_treatment_are_held(make_job: Jobs
                 {c.PERSON_ID: "M", c.EVENT: "MERGED", c.OTHER_PERSON_ID: "A", c.RELEASE_ID: "2026Q1.1"},
                 {c.PERSON_ID: "E", c.EVENT: "MERGED", c.OTHER_PERSON_ID: "A", c.RELEASE_ID: "2025Q1.1"},
             ],
+            tables.WELFARE_CHANGE: [
+                {c.FAMILY_ID: f"F{who}", c.MOVE: "MOVED", c.DECILE_CAUSE: cause, c.PREVIOUS_RELEASE: "2025Q4.1"}
+                for who, cause in (("B", "CUT"), ("F", "OWN_DATA"), ("O", "MEMBERSHIP"), ("P", "MODEL"), ("A", None))
+            ],
         },
         settings=only("pbi_jkn"),
         published={PBI: published},
@@ -222,20 +250,23 @@ def test_changes_have_causes_and_leavers_under_treatment_are_held(make_job: Jobs
     found = decisions(job, PBI, c.PERSON_ID)
     assert {key: (row[c.CHANGE], row[c.CHANGE_CAUSE], row[c.HOLD]) for key, row in found.items()} == {
         "A": ("KEEP", None, False),
-        "B": ("DROP", "DECILE_MOVED", True),
+        "B": ("DROP", "DECILE_MOVED_CUT", True),
         "C": ("DROP", "RULE_CHANGED", False),
         "D": ("DROP", "DECEASED", False),
         "E": ("DROP", "NOT_FOUND", False),
-        "F": ("ADD", "DECILE_MOVED", False),
+        "F": ("ADD", "DECILE_MOVED_OWN_DATA", False),
         "H": ("DROP", "EXCLUSION", False),
         "N": ("ADD", "NEW_UNIT", False),
         "M": ("DROP", "MERGED", False),
+        "O": ("DROP", "DECILE_MOVED_MEMBERSHIP", False),
+        "P": ("DROP", "DECILE_MOVED_MODEL", False),
+        "Q": ("DROP", "DECILE_MOVED", False),
     }
     # Who leaves is told on the day after the period, and only a death needs no further decision.
     assert {key: (row[c.NOTICE], row[c.NOTICE_ON], row[c.EFFECTIVE_ON]) for key, row in found.items()} == {
         "A": (None, None, None),
         **dict.fromkeys("FN", (None, date(2026, 4, 1), date(2026, 4, 1))),
-        **dict.fromkeys("CEHM", ("HUMAN_DECISION", date(2026, 4, 1), date(2026, 5, 1))),
+        **dict.fromkeys("CEHMOPQ", ("HUMAN_DECISION", date(2026, 4, 1), date(2026, 5, 1))),
         "B": ("FIELD_CHECK", date(2026, 4, 1), date(2026, 5, 1)),
         "D": ("GRACE", date(2026, 4, 1), date(2026, 5, 1)),
     }
@@ -254,6 +285,7 @@ versions:
     legal_reference: Permendikbud 10/2020
     source: Puslapdik
     deciles: [1, 2, 3, 4]
+    budget: {national_idr_year: 800000, source: RAPBN}
     component_required: true
     components:
       - name: PRIMARY
@@ -270,7 +302,10 @@ def test_a_fifth_program_is_a_file_and_no_code(make_job: Jobs, tmp_path: Path, m
     monkeypatch.setenv("DTSEN_CONF", str(tmp_path / "conf"))
     pupil = {c.AGE: 9, c.IN_SCHOOL: True, c.SCHOOL_LEVEL: "PRIMARY"}
     people = [person("A", "FA", **pupil), person("B", "FA", **{**pupil, c.AGE: 25}), person("C", "FA", **{c.AGE: 9})]
-    job = make_job({tables.SCORE: [family("FA", 1, members=3)], tables.PERSON_ATTRIBUTE: people}, settings=only("pip"))
+    job = make_job(
+        {tables.SCORE: [family("FA", 1, members=3)], tables.PERSON_ATTRIBUTE: people},
+        settings=only("pip", persons=6),
+    )
 
     programs.run(job)
 
@@ -281,3 +316,7 @@ def test_a_fifth_program_is_a_file_and_no_code(make_job: Jobs, tmp_path: Path, m
         "C": ("NOT_ELIGIBLE", ["NO_COMPONENT"]),
     }
     assert found["A"][c.BENEFIT_IDR_YEAR] == 450_000
+    # A lake of three persons in a nation of six has half of its budget.
+    figures = {row[c.METRIC]: row[c.VALUE] for row in job.ledger.drain_metrics()}
+    told = ("benefit_total_idr_year", "budget_idr_year", "benefit_above_budget_idr_year")
+    assert [figures[name] for name in told] == [450_000, 400_000, 50_000]
