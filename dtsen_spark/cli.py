@@ -497,7 +497,7 @@ def replay_release(
         store = _open(lake, settings, "replay")
         found = replay.replay(store, settings, period, lambda stage: console.print(f"{stage} again"))
     summary.print_replay(out, found)
-    if not found.same:
+    if not found.accounted:
         message = f"{found.release_id}: made again, it is another"
         raise LakeError(message)
 

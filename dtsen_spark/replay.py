@@ -3,11 +3,15 @@
 Kept are: every delivered row as it came (bronze), which batches each release took (``ops/batch`` and the signed
 manifest), every registered model, and the former release at its Delta versions for as long as ``dtsen maintain``
 retains it. The replay runs apart, in a lake of its own below ``build``, and changes nothing that anybody reads.
+
+Whoever was erased since is in the deliveries no more. The tombstones keep the sums of what left each table: a table
+made again is the signed one less these. Where others hang on the erased, such as the score of the family, it cannot be
+made again; then what stands of it, with these sums, must be what was signed.
 """
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -23,10 +27,11 @@ from dtsen_spark.errors import LakeError, UsageError
 from dtsen_spark.job import Job, Period
 from dtsen_spark.lake import Lake, Written
 from dtsen_spark.ledger import Ledger
-from dtsen_spark.release import Registry, Release, is_genuine
+from dtsen_spark.release import Registry, Release, Sum, contract_of, erased_since, is_genuine, sums
 
 log = structlog.get_logger(__name__)
 
+_NOTHING: Final = Sum()
 # The audit judges a release; it makes none of its tables.
 STAGES: Final = tuple(stage for stage in pipeline.STAGES if stage.name != pipeline.NAMES[-1])
 
@@ -37,21 +42,27 @@ class Compared:
 
     Attributes:
         path: The table.
-        then: Rows and content hash as published.
+        then: Rows and content hash as they were signed.
         now: The same, made again; None where no stage made it.
+        erased: What left the published table since, by the tombstones.
+        stands: What stands of the published table; None where that was not asked or is not kept.
     """
 
     path: str
-    then: Written
-    now: Written | None
+    then: Sum
+    now: Sum | None
+    erased: Sum = _NOTHING
+    stands: Sum | None = None
 
     @property
     def same(self) -> bool:
-        """Whether rows and content are the same."""
-        return self.now is not None and (self.now.rows, self.now.content_hash) == (
-            self.then.rows,
-            self.then.content_hash,
-        )
+        """Whether it was made again with the same rows and content, but for what was erased."""
+        return self.now == self.then - self.erased
+
+    @property
+    def accounted(self) -> bool:
+        """Whether it is the same, or stands as it was signed but for what was erased."""
+        return self.same or self.stands == self.then - self.erased
 
 
 @dataclass(frozen=True)
@@ -69,9 +80,9 @@ class Replayed:
     tables: tuple[Compared, ...]
 
     @property
-    def same(self) -> bool:
-        """Whether every table is the same."""
-        return all(one.same for one in self.tables)
+    def accounted(self) -> bool:
+        """Whether every table is the same, or stands as it was signed but for what was erased."""
+        return all(one.accounted for one in self.tables)
 
 
 def replay(lake: Lake, config: Config, period: str, progress: Callable[[str], None]) -> Replayed:
@@ -102,8 +113,34 @@ def replay(lake: Lake, config: Config, period: str, progress: Callable[[str], No
         made = _make(lake, _configuration(config, manifest, lake.root), manifest, root, progress)
     finally:
         shutil.rmtree(root, ignore_errors=True)
-    compared = tuple(Compared(path, then, made.get(path)) for path, then in sorted(release.tables.items()))
-    return Replayed(release.release_id, manifest["code_sha256"] != pipeline.code_fingerprint(), compared)
+    return Replayed(
+        release.release_id, manifest["code_sha256"] != pipeline.code_fingerprint(), _compared(lake, release, made)
+    )
+
+
+def _compared(lake: Lake, release: Release, made: Mapping[str, Written]) -> tuple[Compared, ...]:
+    erased = erased_since(lake.root, release.release_id)
+    found = []
+    for path, then in sorted(release.manifest["manifest"]["tables"].items()):
+        now = _sum(made[path].rows, made[path].content_hash) if path in made else None
+        one = Compared(path, _sum(then["rows"], then["content_hash"]), now, erased.get(path, _NOTHING))
+        if erased and not one.same:
+            one = replace(one, stands=_stands(lake, release, path))
+        found.append(one)
+    return tuple(found)
+
+
+def _sum(rows: int, content_hash: str) -> Sum:
+    return Sum(rows, int(content_hash))
+
+
+def _stands(lake: Lake, release: Release, path: str) -> Sum | None:
+    """Add up what is kept of a table of a release; None where its version went with an erasure."""
+    table, version = contract_of(path), release.tables.get(path)
+    if table is None or version is None:
+        return None
+    rows = lake.read(table, version=version.version)
+    return sums(table, rows, release.release_id).get(release.release_id, _NOTHING)
 
 
 def _release(registry: Registry, period: str) -> Release:

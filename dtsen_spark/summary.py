@@ -175,10 +175,11 @@ def print_simulation(out: Console, found: Simulated) -> None:
 
 def print_replay(out: Console, replayed: Replayed) -> None:
     """Print a release beside what was made again."""
-    table = _table(f"{replayed.release_id} made again", "table", "rows then", "rows now", "content")
+    table = _table(f"{replayed.release_id} made again", "table", "rows then", "erased since", "rows now", "content")
     for one in replayed.tables:
         now = "" if one.now is None else f"{one.now.rows:,}"
-        table.add_row(one.path, f"{one.then.rows:,}", now, "same" if one.same else "DIFFERS")
+        stands = "stands as signed, less what was erased" if one.accounted else "DIFFERS"
+        table.add_row(one.path, f"{one.then.rows:,}", f"{one.erased.rows:,}", now, "same" if one.same else stands)
     out.print(table)
     if replayed.code_changed:
         out.print("code or policy files differ from those of then: a difference may be theirs")

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from dtsen_spark import config as configuration
-from dtsen_spark.bench import decile, hot, intake, linkage, programs, stages, tickets, update
+from dtsen_spark.bench import decile, hot, intake, linkage, marts, programs, stages, tickets, update
 from dtsen_spark.bench.nation import workspace
 from dtsen_spark.bench.ratios import Verdict
 from dtsen_spark.errors import ExitCode
@@ -43,10 +43,17 @@ def bench_stages(
 
 
 @app.command("programs")
-def bench_programs(persons: PersonsOption = 100_000, rounds: RoundsOption = 3, folder: FolderOption = None) -> None:
+def bench_programs(persons: PersonsOption = 300_000, rounds: RoundsOption = 3, folder: FolderOption = None) -> None:
     """Time decisions, change list and hand-over against reading the scores and writing the decisions once."""
     with workspace(folder) as root:
         _conclude(programs.measure(out, configuration.load(), root, persons, rounds))
+
+
+@app.command("marts")
+def bench_marts(persons: PersonsOption = 300_000, rounds: RoundsOption = 3, folder: FolderOption = None) -> None:
+    """Time statistics and report against reading the scores and writing the decisions once."""
+    with workspace(folder) as root:
+        _conclude(marts.measure(out, configuration.load(), root, persons, rounds))
 
 
 @app.command("ingest")

@@ -1,23 +1,26 @@
 """Programs, change list and hand-over against their floor: read the scored families, write the decisions once."""
 
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
-from dtsen_spark import handover, pipeline, programs, session, tables
-from dtsen_spark.bench.nation import nation
-from dtsen_spark.bench.ratios import Bound, Candidate, Verdict, compare, judge, print_comparison
+from dtsen_spark import handover, programs, session, tables
+from dtsen_spark.bench import scored
+from dtsen_spark.bench.ratios import Bound, Candidate, Verdict, compare, judge, print_comparison, together
 from dtsen_spark.config import Config
 from dtsen_spark.job import Job
 from dtsen_spark.lake import Lake
 
-_WHOLE = "decide, compare, hand over"
-_FLOOR = "read scores, write decisions"
-_GATE = 4.0
+FLOOR: Final = "read scores, write decisions"
+_WHOLE: Final = "decide, compare, hand over"
+_DECIDE: Final = "decide, compare"
+_HAND_OVER: Final = "hand over"
+_GATE: Final = 4.0
 
 
 def measure(out: Console, config: Config, root: Path, persons: int, rounds: int) -> list[Verdict]:
-    """Time the programs stage with every hand-over against its floor, on a published release.
+    """Time the programs stage with every hand-over against its floor, on a nation that was scored twice.
 
     Args:
         out: Where the table goes.
@@ -29,30 +32,24 @@ def measure(out: Console, config: Config, root: Path, persons: int, rounds: int)
     Returns:
         The verdict.
     """
-    lake = root / f"lake-{persons}"
-    landing = nation(config, root, persons) / "landing"
-    request = pipeline.RunRequest(landing, lake, config.generate.quarter, publish=True)
-    pipeline.run(request, config, lambda _: None)
-    store = Lake(session.start(config, "dtsen bench"), lake)
-    # The build was published, so the stage compares with what it decided before: the change list is part of it.
-    job = pipeline.job_of_build(store, config)
-    candidates = [
-        Candidate(_WHOLE, lambda: _whole(job, root / "handover")),
-        Candidate(_FLOOR, lambda: _floor(job, root / "floor")),
-    ]
+    job = scored.job(session.start(config, "dtsen bench programs"), config, root / f"scored-{persons}", persons)
+    steps = {_DECIDE: lambda: programs.run(job), _HAND_OVER: lambda: _hand_over(job, root / "handover")}
+    candidates = [Candidate(name, step) for name, step in steps.items()]
+    candidates.append(Candidate(FLOOR, lambda: floor(job, root / "floor")))
     timings = compare(candidates, rounds)
-    verdicts = judge(timings, [Bound(_WHOLE, _FLOOR, _GATE)])
+    timings[_WHOLE] = together(_WHOLE, [timings[name] for name in steps])
+    verdicts = judge(timings, [Bound(_WHOLE, FLOOR, _GATE)])
     print_comparison(out, f"Programs of {persons:,} persons", timings, verdicts)
     return verdicts
 
 
-def _whole(job: Job, folder: Path) -> None:
-    programs.run(job)
+def _hand_over(job: Job, folder: Path) -> None:
     for program in job.config.programs.enabled:
         handover.hand_over(job.lake, program, folder)
 
 
-def _floor(job: Job, folder: Path) -> None:
+def floor(job: Job, folder: Path) -> None:
+    """Read the scored families, and write the decisions of every program once."""
     elsewhere = Lake(job.spark, folder)
     job.read(tables.SCORE).write.format("noop").mode("overwrite").save()
     for program in job.config.programs.enabled:

@@ -135,6 +135,12 @@ def compare(candidates: Sequence[Candidate], rounds: int, *, warm_up: bool = Tru
     return {name: Timing(name, tuple(times), peaks[name]) for name, times in seconds.items()}
 
 
+def together(name: str, parts: Sequence[Timing]) -> Timing:
+    """Return the timing of several candidates that are one thing, round by round."""
+    rounds = zip(*(one.seconds for one in parts), strict=True)
+    return Timing(name, tuple(map(sum, rounds)), max(one.peak_bytes for one in parts))
+
+
 def judge(timings: dict[str, Timing], bounds: Sequence[Bound]) -> list[Verdict]:
     """Return the ratio of each bound: the median of the ratios of the rounds, which were paired."""
     verdicts = []

@@ -2,6 +2,7 @@
 
 from dtsen_spark.release.care import Cared, maintain
 from dtsen_spark.release.compare import changes, diff
+from dtsen_spark.release.erased import Sum, as_detail, erased_since, sums, taken
 from dtsen_spark.release.files import csv_safe, csv_writer, write_file
 from dtsen_spark.release.leavers import (
     CONFIRMED,
@@ -25,6 +26,8 @@ __all__ = [
     "Registry",
     "Release",
     "State",
+    "Sum",
+    "as_detail",
     "chain_of",
     "changes",
     "contract_of",
@@ -33,6 +36,7 @@ __all__ = [
     "decide_leavers",
     "decisions_of",
     "diff",
+    "erased_since",
     "events_of",
     "is_genuine",
     "maintain",
@@ -41,6 +45,8 @@ __all__ = [
     "serve",
     "signed",
     "status",
+    "sums",
+    "taken",
     "with_outcome",
     "write_file",
 ]

@@ -2,12 +2,13 @@
 
 Delta keeps deleted rows in older files and the extremes of each column in its log, so a table that held the person is
 made anew without him, beside the old one, and takes its place: nothing of its history stays. Earlier releases can then
-no longer be read from these tables. What stays of the person is a tombstone: a keyed hash and the sum of what left.
+no longer be read from these tables. What stays of the person is a tombstone: a keyed hash and the sums of what left,
+by which the signed hashes of the releases go on proving the rest.
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,7 @@ from dtsen_spark.errors import LakeError
 from dtsen_spark.ingest import APPLIED
 from dtsen_spark.lake import Lake, Written
 from dtsen_spark.ledger import utc_now
-from dtsen_spark.release import Registry, contract_of
+from dtsen_spark.release import Registry, Sum, as_detail, contract_of, sums, taken
 from dtsen_spark.rights.traces import (
     OWN,
     Keys,
@@ -107,7 +108,11 @@ def erase(
     held = tuple(one for one in traces(store, keys) if not one.path.startswith("ops/"))
     frame = keys.frame(store.spark)
     _account(store, held, frame)
-    remade = {one.path: _remake(store, one.path, frame) for one in held}
+    current = Registry(store).current() or ""
+    remade: dict[str, Written | None] = {}
+    left: dict[str, dict[str, Sum]] = {}
+    for one in held:
+        remade[one.path], left[one.path] = _remake(store, one.path, frame, current)
     for build in builds:
         store.drop_scratch(build)
     Registry(store).renew({path: one for path, one in remade.items() if contract_of(path) is not None})
@@ -122,7 +127,7 @@ def erase(
                 c.RECORD_HASHES: sorted({record_hash(one, key) for one in keys.record_ids} | _records(store, subject)),
                 c.CONTENT_HASH: content_hash,
                 c.ROWS: sum(one.own for one in held),
-                c.DETAIL: json.dumps([asdict(one) for one in held], sort_keys=True),
+                c.DETAIL: as_detail(held, left),
                 c.PURPOSE: purpose,
                 c.RECORDED_AT: utc_now(),
             }
@@ -194,13 +199,15 @@ def _erased(batch: Mapping[str, Any], before: int, after: int) -> dict[str, Any]
     }
 
 
-def _remake(store: Lake, path: str, keys: DataFrame) -> Written | None:
-    folder = store.root / path
+def _remake(store: Lake, path: str, keys: DataFrame, current: str) -> tuple[Written | None, dict[str, Sum]]:
+    folder, table = store.root / path, contract_of(path)
     df = store.read_folder(folder)
+    before = sums(table, df, current) if table else {}
     marked = flagged(path, df, keys).where(~F.col(OWN))
     texts = set(text_columns(df))
     kept = marked.select(*(without_mention(df, name) if name in texts else F.col(f"`{name}`") for name in df.columns))
-    return store.remake(folder, kept, contract_of(path))
+    written = store.remake(folder, kept, table)
+    return written, taken(before, sums(table, store.read_folder(folder), current)) if table else {}
 
 
 def _prove(store: Lake, keys: Keys) -> int:

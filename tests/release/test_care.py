@@ -11,13 +11,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from dtsen_spark import columns as c
-from dtsen_spark import pipeline, privacy, tables
+from dtsen_spark import pipeline, privacy, rights, tables
 from dtsen_spark.config import Config, ReleaseConfig, RetentionConfig
 from dtsen_spark.errors import LakeError, UsageError
 from dtsen_spark.lake import Lake, Written
-from dtsen_spark.release import Registry, is_genuine, maintain, signed
+from dtsen_spark.release import Registry, Sum, as_detail, erased_since, is_genuine, maintain, signed
 from dtsen_spark.release.retention import lapsed, purge_deliveries, superseded
-from dtsen_spark.replay import replay
+from dtsen_spark.replay import Compared, replay
 from tests.conftest import SmallLake
 from tests.frames import frame
 from tests.release.conftest import PKH
@@ -198,6 +198,34 @@ def test_a_release_is_made_again_from_kept_deliveries(
     found = replay(lake, settings, small_lake.period, lambda _: None)
 
     assert [one.path for one in found.tables if not one.same] == []
+    assert found.accounted
     assert len(found.tables) > 10
     assert not found.code_changed
     assert {path.relative_to(root) for path in root.rglob("*") if path.is_file()} == before, "nothing is left behind"
+
+    # Somebody is erased: the deliveries have him no more, and what stands is what was signed less his rows.
+    nik = next(row[c.NIK] for row in lake.read(tables.PERSON).orderBy(c.PERSON_ID).collect() if row[c.NIK])
+    rights.erase(lake, settings, nik, purpose="request 9")
+    again = {one.path: one for one in replay(lake, settings, small_lake.period, lambda _: None).tables}
+    assert [path for path, one in again.items() if not one.accounted] == []
+    person, score = again[tables.PERSON.path], again[tables.SCORE.path]
+    assert (person.erased.rows, person.same) == (1, True)
+    assert (score.erased, score.stands) == (Sum(), score.then)
+
+
+def test_a_table_is_accounted_for_by_what_was_erased(lake: Lake) -> None:
+    then, gone = Sum(5, 100), Sum(1, 30)
+    assert Compared("t", then, then).same
+    assert Compared("t", then, Sum(4, 70), gone).same
+    assert not Compared("t", then, Sum(4, 70)).accounted, "nobody was erased"
+    # Made again it is another, as others hang on who was erased: then what stands must tell.
+    assert Compared("t", then, Sum(4, 71), gone, stands=Sum(4, 70)).accounted
+    assert not Compared("t", then, Sum(4, 71), gone, stands=Sum(4, 71)).accounted
+    assert not Compared("t", then, Sum(4, 71), gone).accounted
+    assert not Compared("t", then, None).accounted
+
+    left = [{"2026Q1.1": gone, "2025Q4.1": Sum(2, 5)}, {"2026Q1.1": Sum(1, 3)}]
+    graves = [{c.SUBJECT: str(n), c.DETAIL: as_detail([], {"master/person": one})} for n, one in enumerate(left)]
+    lake.append_rows(tables.TOMBSTONE, graves)
+    assert erased_since(lake.root, "2026Q1.1") == {"master/person": Sum(2, 33)}
+    assert erased_since(lake.root, "2025Q3.1") == {}
