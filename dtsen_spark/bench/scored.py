@@ -5,7 +5,6 @@ persons die or turn out to be one. Every value hangs on the number of its person
 """
 
 from functools import reduce
-from itertools import pairwise
 from operator import or_
 from pathlib import Path
 from typing import Final
@@ -127,7 +126,9 @@ def _rows(spark: SparkSession, persons: int, *, later: bool) -> dict[TableContra
         _village(F.col("family")).alias(c.REGION_CODE),
         F.array(*map(F.lit, _RECORDS)).alias(c.SOURCES),
     )
-    families = _families(spark, persons // _FIRST[-1] * _FAMILIES, later=later)
+    living = people.where(c.ALIVE).groupBy(c.FAMILY_ID).agg(F.count(F.lit(1)).cast("int").alias(c.MEMBERS))
+    # family : its living members is 1 : 1, as no head dies.
+    families = _families(spark, persons // _FIRST[-1] * _FAMILIES, later=later).join(living, c.FAMILY_ID)
     numbers = everybody.withColumn(c.NIK, F.lpad(F.col("number").cast("string"), 16, "3"))
     given = {
         tables.SCORE: families,
@@ -193,7 +194,6 @@ def _village(family: Column) -> Column:
 
 
 def _families(spark: SparkSession, families: int, *, later: bool) -> DataFrame:
-    sizes = [after - first for first, after in pairwise(_FIRST)]
     place = F.pmod(F.col("id"), F.lit(_FAMILIES))
     head = F.floor(F.col("id") / _FAMILIES) * _FIRST[-1] + F.element_at(
         F.array(*map(F.lit, _FIRST)), (place + 1).cast("int")
@@ -208,7 +208,6 @@ def _families(spark: SparkSession, families: int, *, later: bool) -> DataFrame:
             "number",
             "_anew",
             _family(F.col("id")).alias(c.FAMILY_ID),
-            F.element_at(F.array(*map(F.lit, sizes)), (place + 1).cast("int")).cast("int").alias(c.MEMBERS),
             _person(head).alias(c.HEAD_PERSON_ID),
             _village(F.col("id")).alias(c.REGION_CODE),
             (F.col("_score") + _LOWEST).alias(c.SCORE),

@@ -22,7 +22,7 @@ from dtsen_spark.programs.decide import (
     SELECTED,
     UNRANKED,
 )
-from dtsen_spark.programs.facts import kab_of
+from dtsen_spark.programs.facts import DECILE_CAUSE, FOUND, kab_of
 from dtsen_spark.programs.reinstate import REINSTATED
 from dtsen_spark.programs.rules import ProgramRules, Rules
 from dtsen_spark.programs.withdraw import WITHDRAWN
@@ -44,12 +44,12 @@ GRACE: Final = "GRACE"
 FIELD_CHECK: Final = "FIELD_CHECK"
 HUMAN_DECISION: Final = "HUMAN_DECISION"
 
-DECILE_CAUSE: Final = "_decile_cause"
 _BEFORE: Final = "_before"
 _DECILE_BEFORE: Final = "_decile_before"
 _REGION_BEFORE: Final = "_region_before"
 _FAMILY_BEFORE: Final = "_family_before"
 _UNIT: Final = "_unit"
+_FATE: Final = "fate"
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,12 @@ class Past:
     Attributes:
         decisions: The program's decisions of that release.
         rules: The program's rules of that release; None where none held.
-        fates: From ``fates``: what became of units that are gone; ``_unit``, ``fate``, unique by unit.
-        decile_causes: ``family_id``, ``_decile_cause`` of families whose decile moved; None where nobody told.
+        fates: From ``person_fates`` or ``family_fates``, as the program's unit is.
     """
 
     decisions: DataFrame
     rules: Rules | None
     fates: DataFrame
-    decile_causes: DataFrame | None
 
 
 def with_changes(decided: DataFrame, program: ProgramRules, past: Past | None, period_end: date) -> DataFrame:
@@ -137,12 +135,12 @@ def _joined(decided: DataFrame, program: ProgramRules, past: Past) -> DataFrame:
         F.col(c.REGION_CODE).alias(_REGION_BEFORE),
         F.col(c.FAMILY_ID).alias(_FAMILY_BEFORE),
     )
+    # former unit : fate is 0..1 : 0..1.
+    before = before.join(past.fates, _UNIT, "left")
     # unit now : unit before is 0..1 : 0..1. Units that are gone keep a row only if they were selected.
     both = decided.join(before, F.col(unit) == F.col(_UNIT), "full_outer").where(
         F.col(unit).isNotNull() | (F.col(_BEFORE) == SELECTED)
     )
-    # unit : fate is 0..1 : 0..1.
-    both = both.join(past.fates, _UNIT, "left")
     # Also who is on the program's list and is dead or nobody's now: they stand where they stood.
     gone = F.col(unit).isNull() | _has(DECEASED) | _has(NOT_FOUND)
     filled = {
@@ -153,15 +151,11 @@ def _joined(decided: DataFrame, program: ProgramRules, past: Past) -> DataFrame:
         c.COMPONENTS: F.coalesce(c.COMPONENTS, F.array().cast("array<string>")),
         c.RED_FLAGS: F.coalesce(c.RED_FLAGS, F.array().cast("array<string>")),
         c.DECISION: F.coalesce(c.DECISION, F.lit(NOT_ELIGIBLE)),
-        c.REASONS: F.coalesce(c.REASONS, F.array(F.coalesce("fate", F.lit(NOT_FOUND)))),
+        c.REASONS: F.coalesce(c.REASONS, F.array(F.coalesce(_FATE, F.lit(NOT_FOUND)))),
     }
     if program.unit == "person":
         filled[c.FAMILY_ID] = F.when(gone, F.col(_FAMILY_BEFORE)).otherwise(F.col(c.FAMILY_ID))
-    both = both.withColumns(filled)
-    if past.decile_causes is None:
-        return both.withColumn(DECILE_CAUSE, F.lit(None).cast("string"))
-    # unit : family whose decile moved is n : 0..1.
-    return both.join(past.decile_causes.select(c.FAMILY_ID, DECILE_CAUSE), c.FAMILY_ID, "left")
+    return both.withColumns(filled)
 
 
 def _cause(now: Rules, then: Rules | None) -> Column:
@@ -225,47 +219,44 @@ def _has(reason: str) -> Column:
     return F.array_contains(F.col(c.REASONS), reason)
 
 
-def fates(
-    program: ProgramRules,
-    units: DataFrame,
-    decisions: DataFrame,
-    persons: DataFrame,
-    crosswalk: DataFrame | None,
-    members: DataFrame | None,
-) -> DataFrame:
-    """Say what became of units that were selected and are gone.
+def person_fates(people: DataFrame, crosswalk: DataFrame | None) -> DataFrame:
+    """Say what became of persons who are no units any more.
 
     Args:
-        program: Rules of the program.
-        units: Units of now.
-        decisions: Decisions of the last published release.
-        persons: ``person_id``, ``alive`` of this release, unique.
-        crosswalk: ``linkage/crosswalk`` events of this release; needed where the unit is a person.
-        members: ``master/family_member`` of the last published release; needed where the unit is a family.
+        people: From ``facts.persons``.
+        crosswalk: ``linkage/crosswalk`` events of this release; None where there are none.
 
     Returns:
-        One row for each unit that is known to have died (DECEASED) or to have become part of another (MERGED):
-        ``_unit``, ``fate``. What became of others nobody knows.
+        One row for each person who died (DECEASED) or whose id became part of another (MERGED): ``_unit``, ``fate``.
+        What became of others nobody knows.
     """
-    unit = program.unit_id
-    left = decisions.where(F.col(c.DECISION) == SELECTED).select(F.col(unit).alias(_UNIT))
-    # Selected unit : unit of now is 1 : 0..1. From here on only leavers are joined.
-    gone = left.join(units.select(F.col(unit).alias("_now")), F.col(_UNIT) == F.col("_now"), "left_anti")
-    if program.unit == "person":
-        dead = persons.where(~F.col(c.ALIVE)).select(F.col(c.PERSON_ID).alias(_UNIT), F.lit(DECEASED).alias("fate"))
-        merged = None
-        if crosswalk is not None:
-            events = crosswalk.where(F.col(c.EVENT) == MERGED)
-            # An id ends once: unique.
-            merged = events.select(F.col(c.PERSON_ID).alias(_UNIT), F.lit(MERGED).alias("fate"))
-        known = dead if merged is None else dead.unionByName(merged)
-        # gone unit : fate is 1 : 0..1 (the dead are persons of now, ids that ended are not).
-        return gone.join(known, _UNIT)
-    if members is None:
-        return gone.select(_UNIT, F.lit(None).cast("string").alias("fate"))
-    # gone family : its former members is 1 : n; member : person of now is 1 : 0..1 (an id may have ended).
-    former = gone.join(members.select(F.col(c.FAMILY_ID).alias(_UNIT), c.PERSON_ID), _UNIT)
-    now = former.join(persons.select(c.PERSON_ID, c.ALIVE), c.PERSON_ID, "left")
-    folded = now.groupBy(_UNIT).agg(F.max(c.ALIVE).alias("_living"), F.count_if(F.col(c.ALIVE).isNull()).alias("_lost"))
+    dead = people.where(F.col(FOUND) & ~F.col(c.ALIVE))
+    known = dead.select(F.col(c.PERSON_ID).alias(_UNIT), F.lit(DECEASED).alias(_FATE))
+    if crosswalk is None:
+        return known
+    # An id ends once, and the dead are persons of now, which ids that ended are not: unique.
+    merged = crosswalk.where(F.col(c.EVENT) == MERGED)
+    return known.unionByName(merged.select(F.col(c.PERSON_ID).alias(_UNIT), F.lit(MERGED).alias(_FATE)))
+
+
+def family_fates(families: DataFrame, people: DataFrame, members: DataFrame) -> DataFrame:
+    """Say what became of families that are no units any more.
+
+    Args:
+        families: Families of now.
+        people: From ``facts.persons``.
+        members: ``master/family_member`` of the last published release.
+
+    Returns:
+        One row for each family that is known to have died out (DECEASED) or to have become part of another (MERGED):
+        ``_unit``, ``fate``.
+    """
+    # former member : family of now is n : 0..1. From here on only families that are gone are joined.
+    gone = members.select(c.FAMILY_ID, c.PERSON_ID).join(families.select(c.FAMILY_ID), c.FAMILY_ID, "left_anti")
+    # former member : person of now is 1 : 0..1 (an id may have ended).
+    now = gone.join(people.where(F.col(FOUND)).select(c.PERSON_ID, c.ALIVE), c.PERSON_ID, "left")
+    folded = now.groupBy(F.col(c.FAMILY_ID).alias(_UNIT)).agg(
+        F.max(c.ALIVE).alias("_living"), F.count_if(F.col(c.ALIVE).isNull()).alias("_lost")
+    )
     fate = F.when(F.col("_living"), F.lit(MERGED)).when(F.col("_lost") == 0, F.lit(DECEASED))
-    return folded.select(_UNIT, fate.alias("fate")).where(F.col("fate").isNotNull())
+    return folded.select(_UNIT, fate.alias(_FATE)).where(F.col(_FATE).isNotNull())

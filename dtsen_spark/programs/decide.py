@@ -10,6 +10,7 @@ from dtsen_spark import columns as c
 from dtsen_spark.contract import local_frame
 from dtsen_spark.expressions import present
 from dtsen_spark.programs.facts import (
+    DECILE_CAUSE,
     FOUND,
     best_component,
     counted,
@@ -47,6 +48,10 @@ _RANK: Final = "_rank"
 _KAB: Final = "_kab"
 _QUOTA: Final = "_quota"
 _ORDER: Final = "_order"
+_NEXT: Final = "_next"
+_LAST: Final = "_last"
+_SALTED: Final = "_salted"
+_UNIT: Final = "_unit"
 
 
 def family_units(families: DataFrame, program: ProgramRules) -> DataFrame:
@@ -72,6 +77,7 @@ def family_units(families: DataFrame, program: ProgramRules) -> DataFrame:
         c.REGION_CODE,
         c.DECILE,
         c.SCORE,
+        DECILE_CAUSE,
         F.coalesce(recipient(program.program), F.lit(False)).alias(RECEIVES),
         F.coalesce(protected(program.program), F.lit(False)).alias(PROTECTED),
         _reasons(has).alias(c.COMPONENTS),
@@ -106,23 +112,17 @@ def _taken(program: ProgramRules) -> dict[str, Column]:
     return taken
 
 
-def person_units(people: DataFrame, families: DataFrame, program: ProgramRules) -> DataFrame:
+def person_units(members: DataFrame, program: ProgramRules) -> DataFrame:
     """Return every living person as a unit of a program, placed and ranked as the family is.
 
     Args:
-        people: From ``facts.persons``.
-        families: From ``facts.families``.
+        members: From ``facts.members``.
         program: Its rules.
 
     Returns:
         One row for each living person of a family.
     """
     rules = program.rules
-    by_family = [excluded(program.program, one) for one in rules.exclusions if one.scope == "family"]
-    flags = _flags(rules, families).alias(c.RED_FLAGS)
-    ranked = families.select(c.FAMILY_ID, c.REGION_CODE, c.DECILE, c.SCORE, flags, *by_family)
-    # person : family is n : 1; the family's flags stand for those of the person.
-    joined = people.where(F.col(c.ALIVE)).drop(c.REGION_CODE, *by_family).join(ranked, c.FAMILY_ID)
     best = best_component(rules.components)
     amount = F.lit(rules.amount_idr_year).cast("long")
     for part in rules.components:
@@ -132,16 +132,17 @@ def person_units(people: DataFrame, families: DataFrame, program: ProgramRules) 
         *_lacks_component(rules, best.isNotNull()),
         *(F.when(~all_hold(one.when), F.lit(one.reason)) for one in rules.requirements),
     ]
-    return joined.select(
+    return members.select(
         c.FAMILY_ID,
         c.PERSON_ID,
         c.REGION_CODE,
         c.DECILE,
         c.SCORE,
+        DECILE_CAUSE,
         F.col(recipient(program.program)).alias(RECEIVES),
         F.col(protected(program.program)).alias(PROTECTED),
         _reasons([best]).alias(c.COMPONENTS),
-        c.RED_FLAGS,
+        _flags(rules, members).alias(c.RED_FLAGS),
         amount.alias(c.BENEFIT_IDR_YEAR),
         _reasons(lacks).alias(_UNMET),
         _reasons(_barred(program, rules.exclusions)).alias(_BARRED),
@@ -190,6 +191,7 @@ def gone_recipients(people: DataFrame, program: ProgramRules, listed_id: str) ->
         none.alias(c.REGION_CODE),
         F.lit(None).cast("int").alias(c.DECILE),
         F.lit(None).cast("long").alias(c.SCORE),
+        none.alias(DECILE_CAUSE),
         F.lit(True).alias(RECEIVES),
         F.col(protected(program.program)).alias(PROTECTED),
         F.lit(None).cast("long").alias(c.CUT_MARGIN),
@@ -226,54 +228,73 @@ def decide(
         of the unit's region cuts through its group, else to that of the deciles.
     """
     to_deciles = F.col(c.SCORE) - F.lit(last_in_deciles).cast("long")
-    eligible = (F.size(_UNMET) == 0) & (F.size(_BARRED) == 0)
     unmet = F.size(_UNMET) > 0
-    out = (
-        units.where(~eligible)
-        .withColumn(c.DECISION, F.when(unmet, F.lit(NOT_ELIGIBLE)).otherwise(F.lit(EXCLUDED)))
-        .withColumn(c.REASONS, F.sort_array(F.concat(_UNMET, _BARRED)))
-        .withColumn(c.BENEFIT_IDR_YEAR, F.lit(None).cast("long"))
-        .withColumn(c.CUT_MARGIN, to_deciles)
-    )
-    chosen = _cut(units.where(eligible), program, quotas, salt, to_deciles)
-    return out.unionByName(chosen).drop(_UNMET, _BARRED, _RANK)
-
-
-def _cut(
-    eligible: DataFrame, program: ProgramRules, quotas: Mapping[str, int] | None, salt: str, to_deciles: Column
-) -> DataFrame:
+    eligible = ~unmet & (F.size(_BARRED) == 0)
     if quotas is None:
-        return (
-            eligible.withColumn(c.DECISION, F.lit(SELECTED))
-            .withColumn(c.REASONS, F.array(F.lit(ELIGIBLE)))
-            .withColumn(c.CUT_MARGIN, to_deciles)
-        )
-    shares = local_frame(eligible.sparkSession, sorted(quotas.items()), f"{_KAB} string, {_QUOTA} long")
-    ranks = [_RANK] if program.rules.priority else []
-    order = Window.partitionBy(_KAB).orderBy(
-        *ranks, F.col(c.SCORE), F.xxhash64(F.lit(salt), F.col(program.unit_id)), F.col(program.unit_id)
-    )
-    # unit : kab/kota is n : 1.
-    ranked = (
-        eligible.withColumn(_KAB, kab_of(F.col(c.REGION_CODE)))
-        .withColumn(_ORDER, F.row_number().over(order))
-        .join(F.broadcast(shares), _KAB, "left")
-    )
-    quota = F.coalesce(_QUOTA, F.lit(0).cast("long"))
-    within = F.col(_ORDER) <= quota
-    # The same partitions as the order's: nothing is shuffled again.
-    group = Window.partitionBy(_KAB, *ranks)
-    last_taken = F.when(F.max(_ORDER).over(group) > quota, F.max(F.when(within, F.col(c.SCORE))).over(group))
-    why = [F.when(within, F.lit(WITHIN_QUOTA)).otherwise(F.lit(BEYOND_QUOTA))]
+        placed, within, cuts_here = units, F.lit(True), F.lit(False)
+        why = [F.lit(ELIGIBLE)]
+    else:
+        cuts = _cuts(units.where(eligible), program, quotas, salt)
+        # unit : kab/kota is n : 0..1.
+        placed = units.withColumn(_KAB, kab_of(F.col(c.REGION_CODE))).join(F.broadcast(cuts), _KAB, "left")
+        last = F.col(_LAST)
+        has_place = F.coalesce(F.col(_QUOTA) > 0, F.lit(False))
+        within = has_place & (last.isNull() | (F.struct(*_place(program, salt)) <= last))
+        # Groups that stand before the cut are in as a whole, those behind it out: no score of theirs is the last.
+        cuts_here = has_place & last.isNotNull() & (last[_RANK] == F.col(_RANK))
+        why = [F.when(within, F.lit(WITHIN_QUOTA)).otherwise(F.lit(BEYOND_QUOTA))]
     for place, one in enumerate(program.rules.priority):
         why.append(F.when(within & (F.col(_RANK) == place), F.lit(f"{PRIORITY}{one.name}")))
-    return (
-        ranked.withColumn(c.CUT_MARGIN, F.coalesce(F.col(c.SCORE) - last_taken, to_deciles))
-        .withColumn(c.DECISION, F.when(within, F.lit(SELECTED)).otherwise(F.lit(ELIGIBLE)))
-        .withColumn(c.REASONS, _reasons(why))
-        .withColumn(c.BENEFIT_IDR_YEAR, F.when(within, F.col(c.BENEFIT_IDR_YEAR)))
-        .drop(_KAB, _ORDER, _QUOTA)
+    margin = to_deciles if quotas is None else F.when(cuts_here, F.col(c.SCORE) - F.col(_LAST)[c.SCORE])
+    decision = (
+        F.when(unmet, F.lit(NOT_ELIGIBLE))
+        .when(~eligible, F.lit(EXCLUDED))
+        .when(within, F.lit(SELECTED))
+        .otherwise(F.lit(ELIGIBLE))
     )
+    return placed.withColumns(
+        {
+            c.DECISION: decision,
+            c.REASONS: F.when(eligible, _reasons(why)).otherwise(F.sort_array(F.concat(_UNMET, _BARRED))),
+            c.BENEFIT_IDR_YEAR: F.when(eligible & within, F.col(c.BENEFIT_IDR_YEAR)),
+            c.CUT_MARGIN: F.coalesce(F.when(eligible, margin), to_deciles),
+        }
+    ).drop(_UNMET, _BARRED, _RANK, _KAB, _QUOTA, _LAST)
+
+
+def _place(program: ProgramRules, salt: str) -> list[Column]:
+    """What units of a kab/kota are ordered by: priority group, score, hash of period and unit, unit."""
+    unit = F.col(program.unit_id)
+    return [F.col(_RANK), F.col(c.SCORE), F.xxhash64(F.lit(salt), unit).alias(_SALTED), unit.alias(_UNIT)]
+
+
+def _cuts(eligible: DataFrame, program: ProgramRules, quotas: Mapping[str, int], salt: str) -> DataFrame:
+    """Find the last unit that is taken in each kab/kota.
+
+    Only what the order needs is shuffled and sorted, and no sort is larger than one kab/kota.
+
+    Args:
+        eligible: Units that are eligible.
+        program: Its rules.
+        quotas: Units of each kab/kota that can be selected.
+        salt: The period.
+
+    Returns:
+        One row for each kab/kota: its quota, and the place of the last unit that is taken; null where all are.
+    """
+    shares = local_frame(eligible.sparkSession, sorted(quotas.items()), f"{_KAB} string, {_QUOTA} long")
+    keys = [_RANK, c.SCORE, _SALTED, _UNIT]
+    order = Window.partitionBy(_KAB).orderBy(*keys)
+    # unit : kab/kota is n : 0..1.
+    last = (
+        eligible.select(kab_of(F.col(c.REGION_CODE)).alias(_KAB), *_place(program, salt))
+        .withColumns({_ORDER: F.row_number().over(order), _NEXT: F.lead(_UNIT).over(order)})
+        .join(F.broadcast(shares), _KAB)
+        .where((F.col(_ORDER) == F.col(_QUOTA)) & F.col(_NEXT).isNotNull())
+        .select(_KAB, F.struct(*keys).alias(_LAST))
+    )
+    # kab/kota : its last unit is 1 : 0..1.
+    return shares.join(F.broadcast(last), _KAB, "left")
 
 
 def _lacks(rules: Rules) -> list[Column]:

@@ -13,8 +13,8 @@ from typing import Final
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from dtsen_spark import codes, tables
 from dtsen_spark import columns as c
-from dtsen_spark import tables
 from dtsen_spark.contract import TableContract, local_frame
 from dtsen_spark.job import Job
 from dtsen_spark.programs.rules import Component, Condition, Exclusion, Group, ProgramRules, all_hold
@@ -22,10 +22,12 @@ from dtsen_spark.programs.rules import Component, Condition, Exclusion, Group, P
 EMPLOYMENT_SEGMENT: Final = "_employment_segment"
 HEALTH_SEGMENT: Final = "_health_segment"
 FOUND: Final = "_found"
+DECILE_CAUSE: Final = "_decile_cause"
 
 _WAGE_FLOOR: Final = "_minimum_wage"
 _KAB_DIGITS: Final = 4
 _REGISTRY: Final = "dukcapil:"
+_OF_TICKET: Final = (c.TICKET_KIND, c.PROGRAM, c.OUTCOME, c.STATE_SINCE, c.EVIDENCE_TYPES, c.IDENTIFIED_ON)
 _REGISTERS: Final[tuple[TableContract, ...]] = (
     tables.PAYROLL,
     tables.EMPLOYMENT_INSURANCE,
@@ -63,18 +65,18 @@ def subjects(tickets: DataFrame, people: DataFrame) -> DataFrame:
     """Put the person on each ticket about somebody whom the registry knows and who lives.
 
     Args:
-        tickets: Some of ``corrections/ticket``.
+        tickets: ``corrections/ticket``.
         people: From ``persons``: one row for each person, with NIK.
 
     Returns:
-        One row for each such ticket: its columns, ``nik``, ``person_id``, ``family_id``.
+        One row for each such ticket: ``person_id``, ``family_id``, and what programs ask of a ticket.
     """
     # A registry record is named by its NIK.
-    numbered = tickets.where(F.col(c.SUBJECT_RECORD_ID).startswith(_REGISTRY)).withColumn(
-        c.NIK, F.substring_index(c.SUBJECT_RECORD_ID, ":", -1)
+    numbered = tickets.where(F.col(c.SUBJECT_RECORD_ID).startswith(_REGISTRY)).select(
+        F.substring_index(c.SUBJECT_RECORD_ID, ":", -1).alias(c.NIK), *_OF_TICKET
     )
     # ticket : person is n : 0..1; the few tickets decide the size.
-    return people.where(c.ALIVE).select(c.NIK, c.PERSON_ID, c.FAMILY_ID).join(numbered, c.NIK)
+    return people.where(c.ALIVE).select(c.NIK, c.PERSON_ID, c.FAMILY_ID).join(numbered, c.NIK).drop(c.NIK)
 
 
 def kab_of(region: Column) -> Column:
@@ -106,15 +108,19 @@ def registers(job: Job, programs: Sequence[ProgramRules]) -> Registers:
         The facts, unique by NIK.
     """
     flags = {recipient(p.program): F.col(c.PROGRAM) == p.program for p in programs}
+    # Codes are folded as numbers in the order of their texts: for the greatest of texts Spark would sort every row.
+    coded = {c.PAYROLL_KIND: c.PAYROLL_KIND, EMPLOYMENT_SEGMENT: c.SEGMENT, HEALTH_SEGMENT: c.SEGMENT}
+    lists = {name: F.array(*map(F.lit, _sorted_codes(listed))) for name, listed in coded.items()}
+    segment = F.when(F.col(c.ACTIVE), F.col(c.SEGMENT))
     columns: dict[TableContract, dict[str, Column]] = {
-        tables.PAYROLL: {c.PAYROLL_KIND: F.col(c.PAYROLL_KIND)},
+        tables.PAYROLL: {c.PAYROLL_KIND: F.array_position(lists[c.PAYROLL_KIND], F.col(c.PAYROLL_KIND))},
         # An inactive member is covered by nobody and earns nothing there.
         tables.EMPLOYMENT_INSURANCE: {
-            EMPLOYMENT_SEGMENT: F.when(F.col(c.ACTIVE), F.col(c.SEGMENT)),
+            EMPLOYMENT_SEGMENT: F.array_position(lists[EMPLOYMENT_SEGMENT], segment),
             c.WAGE_IDR_MONTH: F.when(F.col(c.ACTIVE), F.col(c.WAGE_IDR_MONTH)),
         },
         tables.HEALTH_INSURANCE: {
-            HEALTH_SEGMENT: F.when(F.col(c.ACTIVE), F.col(c.SEGMENT)),
+            HEALTH_SEGMENT: F.array_position(lists[HEALTH_SEGMENT], segment),
             c.CATASTROPHIC: F.col(c.CATASTROPHIC),
         },
         tables.RECIPIENT: flags,
@@ -128,7 +134,12 @@ def registers(job: Job, programs: Sequence[ProgramRules]) -> Registers:
         united = united.unionByName(part, allowMissingColumns=True)
     names = [name for table in _REGISTERS for name in columns[table]]
     facts = united.groupBy(c.NIK).agg(*(F.max(name).alias(name) for name in names))
+    facts = facts.withColumns({name: F.get(of, (F.col(name) - 1).cast("int")) for name, of in lists.items()})
     return Registers(facts, tuple(table.path for table in _REGISTERS if not job.has(table)))
+
+
+def _sorted_codes(name: str) -> list[str]:
+    return sorted(code.code for code in codes.code_list(name).codes)
 
 
 def persons(
@@ -218,7 +229,11 @@ def best_component(components: Sequence[Component]) -> Column:
 
 
 def families(
-    scores: DataFrame, people: DataFrame, attributes: DataFrame | None, programs: Sequence[ProgramRules]
+    scores: DataFrame,
+    people: DataFrame,
+    attributes: DataFrame | None,
+    moved: DataFrame | None,
+    programs: Sequence[ProgramRules],
 ) -> DataFrame:
     """Fold persons to families: who is in it, whom an exclusion bars, how many count for each component.
 
@@ -226,10 +241,12 @@ def families(
         scores: ``welfare/score`` of the period.
         people: From ``persons``.
         attributes: ``master/family_attribute``; None where no red flag asks for it.
+        moved: ``family_id``, ``_decile_cause`` of families whose decile moved; None where nobody told.
         programs: Rules of the period.
 
     Returns:
-        One row for each family of ``scores``: region, decile, score, flags, counts, and what red flags ask for.
+        One row for each family of ``scores``: region, decile, score, why the decile moved, flags, counts, and what red
+        flags ask for.
     """
     folded: list[Column] = []
     for program in programs:
@@ -248,5 +265,30 @@ def families(
     if attributes is not None:
         # family : its attributes is 1 : 0..1.
         ranked = ranked.join(attributes.select(c.FAMILY_ID, *flag_columns(programs)), c.FAMILY_ID, "left")
+    if moved is None:
+        ranked = ranked.withColumn(DECILE_CAUSE, F.lit(None).cast("string"))
+    else:
+        # family : why its decile moved is 1 : 0..1.
+        ranked = ranked.join(moved, c.FAMILY_ID, "left")
     # family : its folded members is 1 : 1.
     return ranked.join(living, c.FAMILY_ID, "left")
+
+
+def members(people: DataFrame, families: DataFrame, programs: Sequence[ProgramRules]) -> DataFrame:
+    """Place every living person as the family is placed; once for all programs of persons.
+
+    Args:
+        people: From ``persons``.
+        families: From ``families``.
+        programs: Rules of the period.
+
+    Returns:
+        One row for each living person of a family: the person's columns, and of the family region, decile, score, why
+        the decile moved, what red flags ask for, and its flags of exclusions in place of the person's.
+    """
+    of_persons = [program for program in programs if program.unit == "person"]
+    barred = [excluded(p.program, one) for p in of_persons for one in p.rules.exclusions if one.scope == "family"]
+    seen = [name for name in flag_columns(of_persons) if name in families.columns]
+    placed = families.select(c.FAMILY_ID, c.REGION_CODE, c.DECILE, c.SCORE, DECILE_CAUSE, *seen, *barred)
+    # person : family is n : 1; the family's flags stand for those of the person.
+    return people.where(F.col(c.ALIVE)).drop(c.REGION_CODE, *seen, *barred).join(placed, c.FAMILY_ID)

@@ -7,7 +7,6 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
-from dtsen_spark.programs import facts
 from dtsen_spark.programs.decide import RECEIVES, SELECTED
 from dtsen_spark.programs.rules import ProgramRules, Reinstatement
 
@@ -18,12 +17,11 @@ _BEFORE: Final = "_was_in"
 _PAPERS: Final = "_papers"
 
 
-def with_papers(tickets: DataFrame, people: DataFrame, terms: Reinstatement) -> DataFrame:
+def with_papers(tickets: DataFrame, terms: Reinstatement) -> DataFrame:
     """Return the living persons for whom the papers that a program asks for were shown.
 
     Args:
-        tickets: ``corrections/ticket``.
-        people: From ``facts.persons``: one row for each person, with NIK.
+        tickets: From ``facts.subjects``.
         terms: The program's terms.
 
     Returns:
@@ -36,7 +34,7 @@ def with_papers(tickets: DataFrame, people: DataFrame, terms: Reinstatement) -> 
         & F.col(c.IDENTIFIED_ON).isNotNull()
         & F.col(c.OUTCOME).isin(*_STANDS)
     )
-    return facts.subjects(shown, people).select(c.PERSON_ID).distinct()
+    return shown.select(c.PERSON_ID).distinct()
 
 
 def put_back(

@@ -1,6 +1,7 @@
 """The programs stage: reads scores, persons and registers, writes ``programs/<program>``."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ from dtsen_spark.programs.rules import ProgramRules, load_rules, rules_then
 
 STAGE: Final = "programs"
 
+_WRITERS: Final = 3
 _LISTED_ID: Final = "_listed_id"
 _LEAVERS: Final = (decide.DECEASED, decide.NOT_FOUND, changes.MERGED)
 
@@ -31,8 +33,9 @@ def run(job: Job) -> None:
     """
     programs = load_rules(job.config.programs.enabled, job.period)
     decided = decide_all(job, programs)
-    for program in programs:
-        job.write(tables.decision(program.program), decided.frames[program.program])
+    # A small table's write mostly waits for its plan and its commit: a few go side by side.
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        list(writers.map(lambda one: job.write(tables.decision(one[0]), one[1]), decided.frames.items()))
     _report(job, programs, decided)
     for register in decided.missing_registers:
         job.ledger.metric(STAGE, "register_never_delivered", 1, subject=register, severity="warning")
@@ -62,6 +65,27 @@ class Decided:
     missing_registers: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Gathered:
+    """What all programs decide on, in files of the build's scratch folder.
+
+    Attributes:
+        people: From ``facts.persons``.
+        families: From ``facts.families``.
+        members: From ``facts.members``; not asked for where no program is of persons.
+        tickets: From ``facts.subjects``; None where there are none.
+        fates: What became of units that are gone, by unit (person, family); none without a release before.
+        cuts: Lowest score above each decile; none without deciles.
+    """
+
+    people: DataFrame
+    families: DataFrame
+    members: DataFrame
+    tickets: DataFrame | None
+    fates: Mapping[str, DataFrame]
+    cuts: Mapping[int, int]
+
+
 def decide_all(job: Job, programs: Sequence[ProgramRules], scores: DataFrame | None = None) -> Decided:
     """Decide programs over the build's scores, persons and registers.
 
@@ -80,10 +104,15 @@ def decide_all(job: Job, programs: Sequence[ProgramRules], scores: DataFrame | N
     people = _keep(job, "people", facts.persons(job.read(tables.PERSON_ATTRIBUTE), registers.facts, programs, floors))
     flagged = facts.flag_columns(programs) and job.has(tables.FAMILY_ATTRIBUTE)
     attributes = job.read(tables.FAMILY_ATTRIBUTE) if flagged else None
-    families = _keep(job, "families", facts.families(scored, people, attributes, programs))
+    families = _keep(job, "families", facts.families(scored, people, attributes, _decile_causes(job), programs))
+    members, tickets = families, None
+    if any(program.unit == "person" for program in programs):
+        members = _keep(job, "members", facts.members(people, families, programs))
+    if job.has(tables.TICKET):
+        tickets = _keep(job, "tickets", facts.subjects(job.read(tables.TICKET), people))
+    gathered = _Gathered(people, families, members, tickets, _fates(job, programs, people, families), _cuts(job))
     quotas = {p.program: _quotas(job, p, sizes) for p in programs}
-    wished = _keep(job, "wishes", withdraw.wishes(job.read(tables.TICKET), people)) if job.has(tables.TICKET) else None
-    frames = {p.program: _decisions(job, p, people, families, quotas[p.program], wished) for p in programs}
+    frames = {p.program: _decisions(job, p, gathered, quotas[p.program]) for p in programs}
     return Decided(frames, quotas, sizes, floors, registers.missing)
 
 
@@ -122,66 +151,65 @@ def _part(job: Job, program: ProgramRules, national: int, units: Mapping[str, in
     return scaled_quota(national, sum(units.values()), nation)
 
 
-def _decisions(
-    job: Job,
-    program: ProgramRules,
-    people: DataFrame,
-    families: DataFrame,
-    quotas: Mapping[str, int] | None,
-    wished: DataFrame | None,
-) -> DataFrame:
+def _decisions(job: Job, program: ProgramRules, gathered: _Gathered, quotas: Mapping[str, int] | None) -> DataFrame:
     if program.unit == "family":
-        units = decide.family_units(families, program)
+        units = decide.family_units(gathered.families, program)
     else:
-        units = decide.person_units(people, families, program)
-    if wished is not None:
-        units = decide.barred(units, withdraw.withdrawn(wished, program), program, withdraw.WITHDRAWN)
-    decided = decide.decide(units, program, quotas, job.period.text, _last_in_deciles(job, program))
+        units = decide.person_units(gathered.members, program)
+    if gathered.tickets is not None:
+        units = decide.barred(units, withdraw.withdrawn(gathered.tickets, program), program, withdraw.WITHDRAWN)
+    above = gathered.cuts.get(program.rules.deciles[-1])
+    # The cut is the lowest score of the decile above.
+    decided = decide.decide(units, program, quotas, job.period.text, None if above is None else above - 1)
     listed = privacy.with_opaque_id(
-        people.where(F.col(facts.recipient(program.program))),
+        gathered.people.where(F.col(facts.recipient(program.program))),
         job.id_key(),
         F.concat(F.lit("listed "), F.col(c.NIK)),
         _LISTED_ID,
         "R",
     )
     decided = decided.unionByName(decide.gone_recipients(listed, program, _LISTED_ID))
-    past = _past(job, program, people, families)
+    past = _past(job, program, gathered)
     terms = program.rules.reinstate
-    if terms is not None and job.has(tables.TICKET):
-        papers = reinstate.with_papers(job.read(tables.TICKET), people, terms)
+    if terms is not None and gathered.tickets is not None:
+        papers = reinstate.with_papers(gathered.tickets, terms)
         decided = reinstate.put_back(decided, papers, past.decisions if past else None, program, terms)
     return changes.with_changes(decided, program, past, job.period.last_day)
 
 
-def _last_in_deciles(job: Job, program: ProgramRules) -> int | None:
-    """Highest score inside a program's deciles; one row of the cuts."""
+def _cuts(job: Job) -> dict[int, int]:
     if not job.has(tables.CUTPOINT):
-        return None
-    of_program = (F.col(c.K) == program.rules.deciles[-1]) & (F.col(c.UNIT) == job.config.welfare.unit)
-    cut = job.read(tables.CUTPOINT).where(of_program).select(c.SCORE).first()
-    # The cut is the lowest score of the decile above.
-    return int(cut[0]) - 1 if cut else None
+        return {}
+    # Nine for each unit.
+    cuts = job.read(tables.CUTPOINT).where(F.col(c.UNIT) == job.config.welfare.unit).select(c.K, c.SCORE).collect()
+    return {row[c.K]: row[c.SCORE] for row in cuts}
 
 
-def _past(job: Job, program: ProgramRules, people: DataFrame, families: DataFrame) -> changes.Past | None:
+def _past(job: Job, program: ProgramRules, gathered: _Gathered) -> changes.Past | None:
     published = job.published(tables.decision(program.program))
     if published is None or job.previous_release is None:
         return None
     decisions = published.where(F.col(c.RELEASE_ID) == job.previous_release)
     then = Period.of_release(job.previous_release)
-    persons = people.where(F.col(facts.FOUND))
-    is_person = program.unit == "person"
+    return changes.Past(decisions, rules_then(program.program, then), gathered.fates[program.unit])
+
+
+def _fates(job: Job, programs: Sequence[ProgramRules], people: DataFrame, families: DataFrame) -> dict[str, DataFrame]:
+    """Gather what became of units that are gone, for the kinds of units that programs have."""
+    if job.previous_release is None:
+        return {}
     crosswalk = None
-    if is_person and job.has(tables.CROSSWALK):
+    if job.has(tables.CROSSWALK):
         crosswalk = job.read(tables.CROSSWALK).where(F.col(c.RELEASE_ID) == job.release_id)
-    units = persons.where(F.col(c.ALIVE) & F.col(c.FAMILY_ID).isNotNull()) if is_person else families
-    members = None if is_person else job.published(tables.FAMILY_MEMBER)
-    return changes.Past(
-        decisions,
-        rules=rules_then(program.program, then),
-        fates=changes.fates(program, units, decisions, persons, crosswalk, members),
-        decile_causes=_decile_causes(job),
-    )
+    members = job.published(tables.FAMILY_MEMBER)
+    if members is None:
+        members = job.lake.empty(tables.FAMILY_MEMBER)
+    ways = {
+        "person": lambda: changes.person_fates(people, crosswalk),
+        "family": lambda: changes.family_fates(families, people, members),
+    }
+    units = sorted({program.unit for program in programs})
+    return {unit: _keep(job, f"{unit}_fates", ways[unit]()) for unit in units}
 
 
 def _decile_causes(job: Job) -> DataFrame | None:
@@ -189,7 +217,7 @@ def _decile_causes(job: Job) -> DataFrame | None:
     if not job.has(tables.WELFARE_CHANGE):
         return None
     moved = job.read(tables.WELFARE_CHANGE).where(F.col(c.DECILE_CAUSE).isNotNull())
-    return moved.select(c.FAMILY_ID, F.col(c.DECILE_CAUSE).alias(changes.DECILE_CAUSE))
+    return moved.select(c.FAMILY_ID, F.col(c.DECILE_CAUSE).alias(facts.DECILE_CAUSE))
 
 
 def _report(job: Job, programs: Sequence[ProgramRules], decided: Decided) -> None:

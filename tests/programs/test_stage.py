@@ -111,8 +111,8 @@ def test_equal_scores_are_cut_otherwise_in_another_period(spark: SparkSession) -
     names = [facts.recipient("bpnt"), facts.protected("bpnt")]
     names += [facts.excluded("bpnt", one) for one in program.rules.exclusions]
     flags = ", ".join(f"`{name}` boolean" for name in names)
-    schema = f"family_id string, region_code string, decile int, score long, {flags}"
-    rows = [(f"F{n:02}", "3201012001", 1, 5, *([False] * len(names))) for n in range(40)]
+    schema = f"family_id string, region_code string, decile int, score long, {facts.DECILE_CAUSE} string, {flags}"
+    rows = [(f"F{n:02}", "3201012001", 1, 5, None, *([False] * len(names))) for n in range(40)]
     units = decide.family_units(local_frame(spark, rows, schema), program)
 
     def cut(salt: str) -> set[str]:
