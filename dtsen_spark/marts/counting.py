@@ -13,6 +13,8 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import tables
+from dtsen_spark.contract import local_frame
+from dtsen_spark.expressions import present
 from dtsen_spark.job import Job
 from dtsen_spark.marts.disclosure import DIGITS
 
@@ -80,17 +82,32 @@ def people(job: Job) -> tuple[list[Row], list[Row]]:
     """
     persons = job.read(tables.PERSON_ATTRIBUTE).where(c.ALIVE).select(c.PERSON_ID, c.FAMILY_ID, c.SEX, age_group())
     families = job.read(tables.SCORE).select(c.FAMILY_ID, region(KECAMATAN), c.DECILE)
-    joined = persons.join(families, c.FAMILY_ID)  # persons n : 1 families
-    joined = _with_programs(job, joined)
-    counted = joined.groupBy(c.REGION_CODE, c.DECILE, c.SEX, c.AGE_GROUP, _PROGRAMS).agg(
+    # A person's programs are bits of a number: one flat value to shuffle and to group by.
+    named = [program for program in job.config.programs.enabled if job.has(tables.decision(program))]
+    of_family, of_person = _selected_units(job, named, c.FAMILY_ID), _selected_units(job, named, c.PERSON_ID)
+    # Families 1 : 0..1 selected families, persons 1 : 0..1 selected persons, as both are grouped on the key;
+    # then persons n : 1 families.
+    families = families.join(of_family.withColumnRenamed(_PROGRAMS, _OF_FAMILY), c.FAMILY_ID, "left")
+    joined = persons.join(of_person.withColumnRenamed(_PROGRAMS, _OF_PERSON), c.PERSON_ID, "left").join(
+        families, c.FAMILY_ID
+    )
+    nothing = F.lit(0).cast("long")
+    programs = F.coalesce(_OF_FAMILY, nothing).bitwiseOR(F.coalesce(_OF_PERSON, nothing))
+    counted = joined.groupBy(c.REGION_CODE, c.DECILE, c.SEX, c.AGE_GROUP, programs.alias(_PROGRAMS)).agg(
         F.count(F.lit(1)).alias(c.PERSONS)
     )
+    within = [F.when(F.getbit(_PROGRAMS, F.lit(bit)) == 1, F.lit(program)) for bit, program in enumerate(named)]
     total = F.sum(c.PERSONS).alias(c.PERSONS)
     with _kept(counted) as kept:
         by_age = _rows(kept.groupBy(c.REGION_CODE, c.SEX, c.AGE_GROUP).agg(total))
         profile = _rows(
             kept.select(
-                F.explode(_PROGRAMS).alias(c.PROGRAM), region(PROVINCE), c.DECILE, c.SEX, c.AGE_GROUP, c.PERSONS
+                F.explode(present(F.lit(EVERYBODY), *within)).alias(c.PROGRAM),
+                region(PROVINCE),
+                c.DECILE,
+                c.SEX,
+                c.AGE_GROUP,
+                c.PERSONS,
             )
             .groupBy(c.PROGRAM, c.REGION_CODE, c.DECILE, c.SEX, c.AGE_GROUP)
             .agg(total)
@@ -98,22 +115,23 @@ def people(job: Job) -> tuple[list[Row], list[Row]]:
     return by_age, profile
 
 
-def _with_programs(job: Job, persons: DataFrame) -> DataFrame:
-    nothing = F.array().cast("array<string>")
-    selected = _decisions(job)
-    everybody = F.array(F.lit(EVERYBODY))
-    if selected is None:
-        return persons.withColumn(_PROGRAMS, everybody)
-    selected = selected.where(F.col(c.DECISION) == _SELECTED)
-    programs = F.array_sort(F.collect_set(c.PROGRAM))
-    families = selected.where(F.col(c.PERSON_ID).isNull()).groupBy(c.FAMILY_ID).agg(programs.alias(_OF_FAMILY))
-    single = selected.where(F.col(c.PERSON_ID).isNotNull()).groupBy(c.PERSON_ID).agg(programs.alias(_OF_PERSON))
-    # Persons n : 1 selected families, and 1 : 1 selected persons, as both are grouped on the key.
-    return (
-        persons.join(families, c.FAMILY_ID, "left")
-        .join(single, c.PERSON_ID, "left")
-        .withColumn(_PROGRAMS, F.concat(everybody, F.coalesce(_OF_FAMILY, nothing), F.coalesce(_OF_PERSON, nothing)))
-    )
+def _selected_units(job: Job, programs: list[str], unit: str) -> DataFrame:
+    """Return the selected units of one kind, each with a bit for each of its programs.
+
+    Args:
+        job: The run.
+        programs: Programs; the place of each is its bit.
+        unit: ``family_id`` or ``person_id``; a unit that is a person has both.
+
+    Returns:
+        One row for each: the unit, and the bits as a number.
+    """
+    of_kind = F.col(c.PERSON_ID).isNotNull() if unit == c.PERSON_ID else F.col(c.PERSON_ID).isNull()
+    found = local_frame(job.spark, [], f"{unit} string, {_PROGRAMS} long")
+    for bit, program in enumerate(programs):
+        selected = job.read(tables.decision(program)).where((F.col(c.DECISION) == _SELECTED) & of_kind)
+        found = found.unionByName(selected.select(unit, F.lit(1 << bit).cast("long").alias(_PROGRAMS)))
+    return found.groupBy(unit).agg(F.bit_or(_PROGRAMS).alias(_PROGRAMS))
 
 
 def _decisions(job: Job) -> DataFrame | None:
