@@ -67,7 +67,8 @@ class LandingPlan:
 
     Attributes:
         batches: Every batch, by path.
-        unknown: Folders under the root that no table of the contract has; reported, never an error.
+        unknown: What stands under the root and is in no table of the contract, or in no batch; reported, never an
+            error.
         fingerprint: SHA-256 over the manifests of READY and REFUSED batches and the sizes and times of their files:
             what ingest depends on.
     """
@@ -93,8 +94,8 @@ def survey_landing(landing: Path, period: Period, known: frozenset[str] = frozen
         The plan.
 
     Raises:
-        DeliveryMissingError: The root is missing, no folder, unreadable or empty, or a required table was never
-            delivered for the period; the message lists every such table.
+        DeliveryMissingError: The root is missing, no folder or empty, it or a table's folder cannot be read, or a
+            required table was never delivered for the period; the message lists every such table.
     """
     unknown, batches = _batches(landing, period)
     delivered = {batch.table.path for batch in batches if batch.state in (BatchClass.READY, BatchClass.REFUSED)}
@@ -137,34 +138,50 @@ def _batches(landing: Path, period: Period) -> tuple[tuple[str, ...], tuple[Batc
         message = f"{landing}: the landing folder is empty; nothing was started. A first run needs {required}"
         raise DeliveryMissingError(message)
     known_sources = {table.source for table in LANDING.values()}
-    unknown = [source.name for source in sources if source.name not in known_sources]
+    unknown: list[str] = []
     batches: list[Batch] = []
-    for source in (source for source in sources if source.name in known_sources and source.is_dir()):
+    for source in sources:
+        if source.name not in known_sources or not _is_folder(source):
+            unknown.append(source.name)
+            continue
         for folder in _children(source):
             path = f"{source.name}/{folder.name}"
-            if path not in LANDING:
+            if path not in LANDING or not _is_folder(folder):
                 unknown.append(path)
                 continue
-            table = LANDING[path]
-            batches += [_batch(table, child, landing, period) for child in _children(folder) if child.is_dir()]
+            children = _children(folder)
+            found = [child for child in children if _is_folder(child)]
+            batches += [_batch(LANDING[path], child, landing, period) for child in found]
+            if beside := len(children) - len(found):
+                # Not by name: a file that somebody left there may be called after a person.
+                unknown.append(f"{path}: {beside} files outside of its batches")
     return tuple(sorted(unknown)), tuple(sorted(batches, key=lambda batch: batch.path))
 
 
-def _children(folder: Path) -> list[Path]:
-    # A table's folder that cannot be read is as good as not delivered: the required check says so.
+def _is_folder(path: Path) -> bool:
+    # What cannot be looked at is taken for a folder: the next step says that it cannot be read.
     try:
-        return listing(folder) if folder.is_dir() else []
-    except RefusedError:
-        return []
+        return path.is_dir()
+    except OSError:
+        return True
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return listing(folder)
+    except RefusedError as error:
+        # All deliveries of a source or table would be missing in silence.
+        message = f"{folder}: {error}; let this user read the whole landing folder"
+        raise DeliveryMissingError(message) from None
 
 
 def _batch(table: LandingTable, folder: Path, landing: Path, period: Period) -> Batch:
     batch_id = folder.name
     path = folder / MANIFEST
-    if not path.exists() and not path.is_symlink():
-        return Batch(table, batch_id, folder, BatchClass.PENDING)
     digest = ""
     try:
+        if not _stands(path):
+            return Batch(table, batch_id, folder, BatchClass.PENDING)
         content = _manifest_bytes(folder, landing)
         digest = hashlib.sha256(content).hexdigest()
         manifest = parse(content, table, batch_id)
@@ -172,6 +189,17 @@ def _batch(table: LandingTable, folder: Path, landing: Path, period: Period) -> 
         return Batch(table, batch_id, folder, BatchClass.REFUSED, None, digest, str(error))
     state = BatchClass.WAITING if manifest.as_of > period.last_day else BatchClass.READY
     return Batch(table, batch_id, folder, state, manifest, digest)
+
+
+def _stands(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        message = f"folder cannot be read ({error.strerror})"
+        raise RefusedError(message) from None
+    return True
 
 
 def _manifest_bytes(folder: Path, landing: Path) -> bytes:
@@ -185,7 +213,10 @@ def _manifest_bytes(folder: Path, landing: Path) -> bytes:
     except (OSError, RuntimeError):
         message = "manifest: cannot be read"
         raise RefusedError(message) from None
-    if not real.is_relative_to(landing.resolve()) or real.parent != folder.resolve():
+    if not folder.resolve().is_relative_to(landing.resolve()):
+        message = "its folder lies outside of the landing folder, behind a link; mount it there, or copy it"
+        raise RefusedError(message)
+    if real.parent != folder.resolve():
         message = "manifest: a link that leaves the batch's folder"
         raise RefusedError(message)
     # A pipe or a device would block the run for ever.
@@ -206,8 +237,14 @@ def _fingerprint(batches: tuple[Batch, ...]) -> str:
     for batch in batches:
         if batch.state in (BatchClass.READY, BatchClass.REFUSED):
             digest.update(f"{batch.path} {batch.manifest_sha256}\n".encode("utf-8", "surrogateescape"))
-            for path in _children(batch.folder):
-                status = path.lstat()
-                line = f"{path.name} {status.st_size} {status.st_mtime_ns}\n"
+            for line in _files(batch.folder):
                 digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def _files(folder: Path) -> list[str]:
+    try:
+        found = [(path.name, path.lstat()) for path in listing(folder)]
+    except (RefusedError, OSError):
+        return ["cannot be read\n"]
+    return [f"{name} {status.st_size} {status.st_mtime_ns}\n" for name, status in found]

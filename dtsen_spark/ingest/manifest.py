@@ -118,7 +118,7 @@ def parse(content: bytes, table: LandingTable, batch_id: str) -> Manifest:
             does not agree with its folder. The reason names keys, never values.
     """
     try:
-        loaded: Any = json.loads(content.decode("utf-8-sig"))
+        loaded: Any = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_once)
     except (ValueError, RecursionError):
         message = "manifest: not JSON in UTF-8"
         raise RefusedError(message) from None
@@ -142,6 +142,15 @@ def parse(content: bytes, table: LandingTable, batch_id: str) -> Manifest:
         message = f"manifest: {', '.join(differing)}: does not agree with the folder"
         raise RefusedError(message)
     return Manifest(as_of, found.mode, tuple(sorted(found.files, key=lambda file: file.name)))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of a key that stands twice JSON takes the last: nobody can know which was meant.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        message = "manifest: a key stands twice in one object"
+        raise RefusedError(message)
+    return found
 
 
 def _describe(location: tuple[int | str, ...], text: str) -> str:

@@ -107,7 +107,7 @@ def _figures(job: Job, plan: LandingPlan, registry: Registry) -> None:
     for batch in (*waiting, *pending):
         log.info("batch left for later", batch=batch.path, state=batch.state.value)
     for name in plan.unknown:
-        log.warning("folder of no table in the contract; left alone", folder=name)
+        log.warning("in no table of the contract, or in no batch; left alone", what=name)
     for table in LANDING.values():
         _drift_figures(job, table, registry)
 

@@ -2,6 +2,9 @@
 
 import json
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 
 from dtsen_spark import tables
 from dtsen_spark.errors import DeliveryMissingError
-from dtsen_spark.ingest import BatchClass, survey_landing
+from dtsen_spark.ingest import BatchClass, LandingPlan, survey_landing
 from dtsen_spark.ingest.files import DeliveredFile, FileKind, drift
 from dtsen_spark.ingest.manifest import RefusedError, parse
 from dtsen_spark.job import Period
@@ -91,8 +94,18 @@ def test_a_bent_manifest_is_refused_without_its_values(bent: Any) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff\xfe{\x00}\x00", b"[" * 100_000, b'{"rows": ' + b"9" * 10_000 + b"}", b"not json"],
-    ids=["empty", "cut", "utf-16", "deep", "long number", "text"],
+    [
+        b"",
+        b"{",
+        b"\xff\xfe{\x00}\x00",
+        b"[" * 100_000,
+        b'{"rows": ' + b"9" * 10_000 + b"}",
+        b"not json",
+        json.dumps(SOUND).encode().replace(b'"mode"', b'"batch_id": "b2", "batch_id": "b1", "mode"'),
+        json.dumps(SOUND).encode().replace(b'"rows": 1', b'"rows": 2, "rows": 1'),
+        json.dumps(SOUND).encode().replace(b'"rows": 1', b'"rows": NaN'),
+    ],
+    ids=["empty", "cut", "utf-16", "deep", "long number", "text", "key twice", "inner key twice", "no number"],
 )
 def test_what_is_no_json_is_refused(content: bytes) -> None:
     with pytest.raises(RefusedError):
@@ -162,6 +175,75 @@ def test_a_refused_batch_counts_as_delivered(tmp_path: Path) -> None:
     deliver(tmp_path, "dtks/anggota", "b1", [], mode="bad")
 
     assert survey_landing(tmp_path, PERIOD).of(BatchClass.REFUSED)
+
+
+def test_what_lies_beside_the_batches_is_told(tmp_path: Path) -> None:
+    deliver_required(tmp_path)
+    (tmp_path / "bpjstk").write_text("x")
+    (tmp_path / "pln").mkdir()
+    (tmp_path / "pln" / "pelanggan").write_text("x")
+    (tmp_path / "dtks" / "anggota" / "siti.csv").write_text("x")
+
+    plan = survey_landing(tmp_path, PERIOD)
+
+    assert plan.unknown == ("bpjstk", "dtks/anggota: 1 files outside of its batches", "pln/pelanggan")
+
+
+def test_a_source_behind_a_link_is_refused_unless_it_stays_inside(tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    deliver_required(landing)
+    deliver(tmp_path / "elsewhere", "pln/pelanggan", "b1", [])
+    (landing / "pln").symlink_to(tmp_path / "elsewhere" / "pln")
+    deliver(landing / "_kept", "bpjstk/peserta", "b1", [])
+    (landing / "bpjstk").symlink_to(landing / "_kept" / "bpjstk")
+
+    plan = survey_landing(landing, PERIOD)
+
+    found = {batch.path: batch.reason for batch in plan.batches if batch.table.source in {"pln", "bpjstk"}}
+    assert found["bpjstk/peserta/b1"] == ""
+    assert "outside of the landing folder" in found["pln/pelanggan/b1"]
+
+
+@contextmanager
+def _somebody() -> Iterator[Path]:
+    """A folder that a user without privileges may read, and that user."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def _as_somebody(landing: Path) -> LandingPlan:
+    # The superuser may read everything.
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        return survey_landing(landing, PERIOD)
+    finally:
+        if before == 0:
+            os.seteuid(before)
+
+
+def test_a_batch_that_may_not_be_read_is_refused_and_a_table_stops_the_run() -> None:
+    with _somebody() as landing:
+        deliver_required(landing)
+        closed = {0o000: "folder cannot be read", 0o444: "folder cannot be read", 0o755: "manifest: cannot be read"}
+        for mode in closed:
+            folder = deliver(landing, "pln/pelanggan", f"b{mode}", [])
+            (folder / "_manifest.json").chmod(0)
+            folder.chmod(mode)
+
+        plan = _as_somebody(landing)
+
+        found = {batch.batch_id: batch.reason for batch in plan.batches if batch.table is TABLE}
+        assert {mode: text in found[f"b{mode}"] for mode, text in closed.items()} == dict.fromkeys(closed, True)
+        assert "Permission denied" in found["b0"]
+        assert _as_somebody(landing).fingerprint == plan.fingerprint
+
+        (landing / "pln").chmod(0)
+        with pytest.raises(DeliveryMissingError, match=r"pln: folder cannot be read"):
+            _as_somebody(landing)
+        (landing / "pln").chmod(0o755)
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "empty"])
