@@ -10,7 +10,7 @@ from dtsen_spark import columns as c
 from dtsen_spark import regions
 from dtsen_spark.config import HarmoniseConfig
 from dtsen_spark.harmonise.numbers import kk_or_null
-from dtsen_spark.harmonise.values import rejected, select_values, text_of, with_reasons
+from dtsen_spark.harmonise.values import kk_rejected, select_values, text_of, with_reasons
 from dtsen_spark.tables import FAMILY_INDICATORS, LANDING
 
 # Landing tables with a family row, and the system of their region codes (landing contract, section 2.1).
@@ -45,7 +45,7 @@ def family_records(accepted: dict[str, DataFrame], config: HarmoniseConfig) -> D
         placed.append(regions.with_current_region(valued, RAW_REGION, system))
     every = reduce(DataFrame.unionByName, placed)
     numbered = every.withColumn(c.NO_KK, kk_or_null(F.col(_RAW_KK), config.number_dummies))
-    return with_reasons(numbered, rejected(c.NO_KK, F.col(_RAW_KK), F.col(c.NO_KK))).drop(_RAW_KK, RAW_REGION)
+    return with_reasons(numbered, kk_rejected(F.col(_RAW_KK), F.col(c.NO_KK))).drop(_RAW_KK, RAW_REGION)
 
 
 def _one_table(df: DataFrame, table: str) -> DataFrame:

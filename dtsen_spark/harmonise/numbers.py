@@ -21,6 +21,8 @@ INVALID: Final = "V0"
 
 DUMMY: Final = "dummy"
 IMPOSSIBLE_DATE: Final = "impossible_date"
+IMPOSSIBLE_DAY: Final = "impossible_day"
+IMPOSSIBLE_MONTH: Final = "impossible_month"
 NOT_16_DIGITS: Final = "not_16_digits"
 NOT_DIGITS: Final = "not_digits"
 SERIAL_ZERO: Final = "serial_zero"
@@ -39,6 +41,8 @@ _DATE: Final = (
 _DATED: Final = f"^[0-9]{{6}}{_DATE}[0-9]{{4}}$"
 _FORM: Final = f"^[0-9]{{6}}{_DATE}(?!0000)[0-9]{{4}}$"
 _ALL_DIGITS: Final = "^[0-9]{16}$"
+_DAY: Final = "^[0-9]{6}(?:0[1-9]|[12][0-9]|3[01]|4[1-9]|[56][0-9]|7[01])"
+_MONTH: Final = "^[0-9]{8}(?:0[1-9]|1[0-2])"
 _WOMEN: Final = 40
 _LEAP_DAY: Final = 229
 
@@ -89,6 +93,19 @@ def kk_or_null(raw: Column, dummies: tuple[str, ...]) -> Column:
         dummies: Patterns of numbers that nobody has.
     """
     return F.when(raw.rlike(_ALL_DIGITS) & ~_is_dummy(raw, dummies), raw)
+
+
+def kk_fault(raw: Column) -> Column:
+    """Return the rule that a KK number breaks which ``kk_or_null`` did not take.
+
+    Args:
+        raw: KK number as delivered.
+    """
+    return (
+        F.when(raw.rlike("[^0-9]"), F.lit(NOT_DIGITS))
+        .when(F.length(raw) != _DIGITS, F.lit(NOT_16_DIGITS))
+        .otherwise(F.lit(DUMMY))
+    )
 
 
 def with_nik(df: DataFrame, raw: str, dummies: tuple[str, ...]) -> DataFrame:
@@ -150,10 +167,12 @@ def _reasons(raw: Column, dummies: tuple[str, ...]) -> Column:
         REGION_UNVERIFIED: ~F.col(NIK_KNOWN_REGION),
         SEX_DIFFERS: F.col(c.NIK_SEX) != F.col(c.SEX),
     }
-    digits = raw.rlike(_ALL_DIGITS)
+    digits, day, month = raw.rlike(_ALL_DIGITS), raw.rlike(_DAY), raw.rlike(_MONTH)
     faults = {
         DUMMY: _is_dummy(raw, dummies),
-        IMPOSSIBLE_DATE: digits & ~raw.rlike(_DATED),
+        IMPOSSIBLE_DATE: digits & day & month & ~raw.rlike(_DATED),
+        IMPOSSIBLE_DAY: digits & ~day,
+        IMPOSSIBLE_MONTH: digits & ~month,
         NOT_16_DIGITS: F.length(raw) != _DIGITS,
         NOT_DIGITS: raw.rlike("[^0-9]"),
         SERIAL_ZERO: digits & raw.endswith("0000"),

@@ -12,7 +12,7 @@ from dtsen_spark import columns as c
 from dtsen_spark.config import HarmoniseConfig
 from dtsen_spark.harmonise import dates, names, numbers
 from dtsen_spark.harmonise.families import RAW_REGION, family_key
-from dtsen_spark.harmonise.values import rejected, select_values, text_of, with_reasons
+from dtsen_spark.harmonise.values import kk_rejected, rejected, select_values, text_of, with_reasons
 from dtsen_spark.tables import LANDING, PERSON_INDICATORS
 
 REGISTRY: Final = "dukcapil/penduduk"
@@ -117,8 +117,9 @@ def _with_status_date(df: DataFrame, earliest: date) -> DataFrame:
 
 def _with_all_reasons(df: DataFrame) -> DataFrame:
     birth = F.concat(F.lit(f"{c.BIRTH_DATE}:"), F.col(dates.BIRTH_REASON))
-    others = [
-        rejected(name, F.col(_RAW[name]), F.col(name)) for name in (c.NO_KK, c.MOTHER_NIK, c.FATHER_NIK, c.STATUS_DATE)
-    ]
+    card = kk_rejected(F.col(_RAW[c.NO_KK]), F.col(c.NO_KK))
+    others = [rejected(name, F.col(_RAW[name]), F.col(name)) for name in (c.MOTHER_NIK, c.FATHER_NIK, c.STATUS_DATE)]
     name = rejected(c.NAME, F.col(c.NAME), F.col(c.NAME_NORM), names.NO_LETTERS)
-    return with_reasons(df, birth, name, *others).drop(*_RAW.values(), dates.BIRTH_REASON, numbers.NIK_KNOWN_REGION)
+    return with_reasons(df, birth, name, card, *others).drop(
+        *_RAW.values(), dates.BIRTH_REASON, numbers.NIK_KNOWN_REGION
+    )

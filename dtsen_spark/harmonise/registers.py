@@ -14,7 +14,7 @@ from dtsen_spark.config import HarmoniseConfig
 from dtsen_spark.contract import TableContract
 from dtsen_spark.harmonise.dates import day_of
 from dtsen_spark.harmonise.numbers import kk_or_null, nik_or_null
-from dtsen_spark.harmonise.values import rejected, select_values, text_of, with_reasons
+from dtsen_spark.harmonise.values import kk_rejected, rejected, select_values, text_of, with_reasons
 
 _RAW_PREFIX: Final = "_raw_"
 INCOMPLETE: Final = "key_not_taken"  # the register is about a person or pair, and the row does not say which
@@ -65,7 +65,7 @@ def register_rows(register: Register, accepted: DataFrame, config: HarmoniseConf
     others = {f"{_RAW_PREFIX}{name}": text_of(name, register.table) for name in register.texts}
     valued = select_values(accepted, register.table, register.coded, {**others, c.AS_OF: F.col(c.AS_OF)})
     taken = valued.withColumns({name: _taken(name, F.col(f"{_RAW_PREFIX}{name}"), config) for name in register.texts})
-    reasons = [rejected(name, F.col(f"{_RAW_PREFIX}{name}"), F.col(name)) for name in register.texts]
+    reasons = [_reason(name, F.col(f"{_RAW_PREFIX}{name}")) for name in register.texts]
     return with_reasons(taken, *reasons).drop(*others)
 
 
@@ -77,6 +77,10 @@ def _taken(name: str, raw: Column, config: HarmoniseConfig) -> Column:
         c.DECIDED_AT: lambda: F.try_to_timestamp(raw),
     }
     return readers[name]() if name in readers else raw
+
+
+def _reason(name: str, raw: Column) -> Column:
+    return kk_rejected(raw, F.col(name)) if name == c.NO_KK else rejected(name, raw, F.col(name))
 
 
 def is_complete(register: Register) -> Column:

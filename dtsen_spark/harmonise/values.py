@@ -11,6 +11,7 @@ from pyspark.sql.types import DataType, DecimalType
 from dtsen_spark import codes
 from dtsen_spark import columns as c
 from dtsen_spark.expressions import present
+from dtsen_spark.harmonise.numbers import kk_fault
 
 NOT_A_NUMBER: Final = "not_a_number"
 OUT_OF_RANGE: Final = "out_of_range"
@@ -104,6 +105,16 @@ def rejected(name: str, raw: Column, taken: Column, rule: str = INVALID) -> Colu
         rule: Rule that it broke.
     """
     return F.when(raw.isNotNull() & taken.isNull(), F.lit(f"{name}:{rule}"))
+
+
+def kk_rejected(raw: Column, taken: Column) -> Column:
+    """Return the reason of a KK number that was delivered and not taken, by its structural class, else null.
+
+    Args:
+        raw: The number as delivered.
+        taken: What stands in its place: itself, null, or the number of another row (a member's family).
+    """
+    return F.when(raw.isNotNull() & ~taken.eqNullSafe(raw), F.concat(F.lit(f"{c.NO_KK}:"), kk_fault(raw)))
 
 
 def with_reasons(df: DataFrame, *reasons: Column) -> DataFrame:

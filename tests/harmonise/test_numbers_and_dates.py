@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark import config
 from dtsen_spark.harmonise import dates, numbers
+from dtsen_spark.harmonise.values import kk_rejected
 
 AS_OF = date(2025, 12, 31)
 WOMAN = "3174015208900001"
@@ -30,15 +31,18 @@ NIKS = [
     ("3174016902000001", None, None, True, True, [], date(2000, 2, 29)),  # 1900 had no 29 February
     ("3174012902010001", None, None, True, False, ["impossible_date"], None),
     ("3174013102900001", None, None, True, False, ["impossible_date"], None),
-    ("3174010008900001", None, None, True, False, ["impossible_date"], None),
-    ("3174013213900001", None, None, True, False, ["impossible_date"], None),
+    ("3174010008900001", None, None, True, False, ["impossible_day"], None),
+    ("3174017208900001", None, None, True, False, ["impossible_day"], None),  # a woman's day 32
+    ("3174011213900001", None, None, True, False, ["impossible_month"], None),
+    ("3174017102900001", None, None, True, False, ["impossible_date"], None),  # a woman's 31 February
+    ("3174013213900001", None, None, True, False, ["impossible_day", "impossible_month"], None),
     ("3174015208900000", None, None, True, False, ["serial_zero"], None),
     ("317401520890001", None, None, True, False, ["not_16_digits"], None),
     ("31740152O8900001", None, None, True, False, ["not_digits"], None),
     ("3.17402E+15", None, None, True, False, ["not_16_digits", "not_digits"], None),
     ("1111111111111111", None, None, True, False, ["dummy"], None),
     ("1212121212121212", None, None, True, False, ["dummy"], None),
-    ("0000000000000000", None, None, True, False, ["dummy", "impossible_date", "serial_zero"], None),
+    ("0000000000000000", None, None, True, False, ["dummy", "impossible_day", "impossible_month", "serial_zero"], None),
     (None, "1990-08-12", "P", True, False, [], None),
 ]
 
@@ -77,7 +81,9 @@ def found(spark):
         dates.with_birth_date, date.fromisoformat(settings.earliest_birth), settings.heaped_days
     )
     graded = numbers.with_nik(dated, "raw", settings.number_dummies)
-    kept = graded.withColumn(c.NO_KK, numbers.kk_or_null(F.col("raw"), settings.number_dummies))
+    kept = graded.withColumn(c.NO_KK, numbers.kk_or_null(F.col("raw"), settings.number_dummies)).withColumn(
+        "fault", kk_rejected(F.col("raw"), F.col(c.NO_KK))
+    )
     return {row["id"]: row for row in kept.collect()}
 
 
@@ -110,6 +116,9 @@ def test_what_is_inside_a_nik(found):
 
 
 def test_a_kk_number_needs_sixteen_digits_and_no_date(found):
-    assert found["n07"][c.NO_KK] == "3174013102900001"
-    assert found["n11"][c.NO_KK] is None
-    assert found["n14"][c.NO_KK] is None
+    said = {nik: (found[f"n{i:02}"][c.NO_KK], found[f"n{i:02}"]["fault"]) for i, (nik, *_) in enumerate(NIKS)}
+    assert said["3174013102900001"] == ("3174013102900001", None)
+    assert said["317401520890001"] == (None, "no_kk:not_16_digits")
+    assert said["31740152O8900001"] == (None, "no_kk:not_digits")
+    assert said["1111111111111111"] == (None, "no_kk:dummy")
+    assert said[None] == (None, None)

@@ -35,6 +35,7 @@ GIVEN = {
     "dtks/anggota": [
         {"id_art": "A1", "id_rt": "R1", "nama": "SITI", "no_kk": "3174010101200009"},
         {"id_art": "A2", "id_rt": "GONE", "nama": "BUDI"},
+        {"id_art": "A3", "id_rt": "R1", "nama": "TONO", "no_kk": "317401010120000"},
     ],
     "regsosek/keluarga": [{"id_keluarga": "K1", "no_kk": KK, "kode_desa_bps": "9401", "r504a": "-1", "r303": "77"}],
     "regsosek/anggota": [
@@ -87,7 +88,9 @@ def test_the_registry_family_is_the_kk(job):
 def test_what_was_not_taken_is_named_beside_the_row(job):
     people, families = _rows(job, tables.PERSON_RECORD), _rows(job, tables.FAMILY_RECORD)
     assert people[f"dukcapil:{SITI}"][c.VALUE_REASONS] == ["mother_nik:invalid"]
-    assert set(people[f"dukcapil:{DJOKO}"][c.VALUE_REASONS]) == {"occupation:unknown_code", "no_kk:invalid"}
+    assert set(people[f"dukcapil:{DJOKO}"][c.VALUE_REASONS]) == {"occupation:unknown_code", "no_kk:dummy"}
+    # A number that was not taken is told, though that of the family row stands in its place.
+    assert (people["dtks:A3"][c.NO_KK], people["dtks:A3"][c.VALUE_REASONS]) == (KK, ["no_kk:not_16_digits"])
     assert families["dtks/rumah_tangga:R1"][c.VALUE_REASONS] == ["floor_area_m2:not_a_number"]
     assert set(families["regsosek/keluarga:K1"][c.VALUE_REASONS]) == {"cattle:out_of_range", "floor:unknown_code"}
 
@@ -106,7 +109,7 @@ def test_registers_keep_rows_that_name_somebody_and_account_for_the_others(job):
     assert job.read(tables.HEALTH_INSURANCE).count() == 0  # never delivered
     accounts = {account.subject: account for account in job.ledger.accounts}
     assert accounts["silver/employment_insurance"].set_aside == {"key_not_taken": 1}
-    assert accounts["silver/person_record"].rows_in == accounts["silver/person_record"].rows_out == 7
+    assert accounts["silver/person_record"].rows_in == accounts["silver/person_record"].rows_out == 8
     assert all(account.balanced for account in accounts.values())
 
 
@@ -116,17 +119,18 @@ def test_figures_by_rule_table_and_kab(job):
         for row in job.lake.read(tables.DQ_METRIC).collect()
     }
     assert figures[("values_not_taken", "regsosek/family_record", "floor:unknown_code", "9301")] == 1
-    assert figures[("rows", "dtks/person_record", "", "3174")] == 1
+    assert figures[("rows", "dtks/person_record", "", "3174")] == 2
     assert figures[("rows_without_number", "dtks/person_record", c.NIK, "")] == 1
+    assert figures[("rows_without_number", "dtks/person_record", c.NO_KK, "")] == 1
     assert figures[("region_states", "dtks/person_record", "MISSING", "")] == 1
     assert figures[("rows", "employment_insurance", "", "")] == 2
     assert figures[("examined", "pkh/recipient", "", "3174")] == 1
     # A code that no list knows is named; what may be somebody's number is not.
     assert not [rule for _, _, rule, _ in figures if SITI in rule]
     assert figures[("region_codes_not_sure", "dukcapil/penduduk", "UNMATCHED:9901011001", "")] == 1
-    assert figures[("examined", "dtks/person", "", "3174")] == 1
+    assert figures[("examined", "dtks/person", "", "3174")] == 2
     entered = {(row[c.METRIC], row[c.SUBJECT], row[c.REGION_CODE]): row for row in job.ledger.drain_metrics()}
-    assert entered[("rows_read", "dtks/anggota", "")][c.VALUE] == 2
+    assert entered[("rows_read", "dtks/anggota", "")][c.VALUE] == 3
     # The one active resident of the nation lives in 3174: everywhere else the registry is missing.
     assert entered[("registry_coverage_relative", "dukcapil/penduduk", "3174")][c.VALUE] > 1
     assert entered[("registry_coverage", "dukcapil/penduduk", "3578")][c.VALUE] == 0
