@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 
 from dtsen_spark import columns as c
 from dtsen_spark import config, ingest, pipeline, rights, tables
+from dtsen_spark.config import Config
 from dtsen_spark.errors import LedgerError
 from dtsen_spark.ingest import quarantine as rejects
 from tests.ingest.conftest import LIMITS, MEMBER, PARENT, PLN, Runner, aside, customer, quarantine, state
@@ -78,7 +79,7 @@ def test_rows_that_pass_todays_rules_re_enter_in_the_accounts_of_their_batch(
 
 
 def test_a_build_does_its_ingest_again_when_a_replay_changed_its_rows(
-    make_job: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make_job: Runner, settings: Config, tmp_path: Path
 ) -> None:
     landing, lake = tmp_path / "landing", tmp_path / "lake"
     deliver_required(landing)
@@ -86,17 +87,19 @@ def test_a_build_does_its_ingest_again_when_a_replay_changed_its_rows(
     deliver(landing, PLN, "b1", [customer(1, daya="9" * 150_000), customer(1), customer(2)])
     request = pipeline.RunRequest(landing, lake, "2026Q1", last="ingest")
 
-    def ingested(limits: Any) -> bool:
+    def under(limits: Any) -> Config:
+        return settings.model_copy(update={"ingest": config.load(settings=limits).ingest})
+
+    def ingested() -> bool:
         """Run to the end of ingest; say whether it was done before."""
-        (report,) = pipeline.run(request, config.load(settings=limits), lambda _: None).stages
+        (report,) = pipeline.run(request, under(LIMITS), lambda _: None).stages
         return report.resumed
 
-    assert not ingested(LIMITS)
-    wider = config.load(settings=WIDER)
-    assert told(pipeline.replay_quarantine(lake, config.load(settings=LIMITS))) == {f"{PLN}/b1": (1, 0, 1)}
-    assert ingested(LIMITS)
-    assert told(pipeline.replay_quarantine(lake, wider)) == {f"{PLN}/b1": (1, 0, 2)}
-    assert not ingested(LIMITS)
+    assert not ingested()
+    assert told(pipeline.replay_quarantine(lake, under(LIMITS))) == {f"{PLN}/b1": (1, 0, 1)}
+    assert ingested()
+    assert told(pipeline.replay_quarantine(lake, under(WIDER))) == {f"{PLN}/b1": (1, 0, 2)}
+    assert not ingested()
     assert state(make_job(), PLN, "id_pelanggan") == {("P2",)}
 
 

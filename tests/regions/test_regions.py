@@ -17,10 +17,13 @@ CASES = [
     ("kemendagri", "1199999999", "11", UNMATCHED),
     ("kemendagri", "110101", "110101", OK),
     ("kemendagri", "1101", "1101", OK),
+    ("kemendagri", "1172012001", "117201", AMBIGUOUS),  # an earlier edition's village: its kecamatan is sure
+    ("kemendagri", "91", None, UNMATCHED),  # four provinces now
     ("kemendagri", "9999999999", None, UNMATCHED),
     ("kemendagri", "text", None, UNMATCHED),
     ("kemendagri", None, None, MISSING),
     ("bps", "9401", "9301", OK),  # through the bridge, then the succession
+    ("bps", "1102020004", "111004", AMBIGUOUS),
     ("bps", "9401999999", "9301", UNMATCHED),
     ("bps", "9499999999", None, UNMATCHED),
     ("bps", None, None, MISSING),
@@ -52,9 +55,33 @@ def test_one_code_means_another_place_in_the_other_system():
     assert regions.name_of(resolved[BPS]["3171"].current) == "Kota Administrasi Jakarta Selatan"
 
 
-@pytest.mark.parametrize(("old", "new"), [("9101", "9301"), ("9108", "9403"), ("9112", "9502"), ("9271", "9671")])
-def test_regencies_of_divided_papua(old, new):
-    assert regions.load().resolved[KEMENDAGRI][old].current == new
+# Laws 14, 15, 16 and 29 of 2022: regencies of the old provinces 91 and 92, in the order of their new codes.
+DIVIDED = {
+    "93": "9101 9116 9117 9118",
+    "94": "9104 9107 9108 9109 9125 9126 9127 9128",
+    "95": "9102 9112 9113 9114 9121 9122 9123 9124",
+    "96": "9201 9204 9205 9209 9210 9271",
+    "91": "9103 9105 9106 9110 9111 9115 9119 9120 9171",
+    "92": "9202 9203 9206 9207 9208 9211 9212",
+}
+
+
+@pytest.mark.parametrize("province", DIVIDED)
+def test_regencies_of_divided_papua(province):
+    for number, old in enumerate(DIVIDED[province].split(), start=1):
+        stays, city = old.startswith(province), old[2:] == "71"
+        wanted = old if stays else f"{province}71" if city else f"{province}{number:02}"
+        found = regions.load().resolved[KEMENDAGRI][old]
+        assert (found.current, found.state) == (wanted, OK)
+
+
+def test_villages_of_divided_papua_reach_a_village_of_their_regency():
+    resolved = regions.load().resolved[KEMENDAGRI]
+    old = {code: found for code, found in resolved.items() if len(code) == 10 and code[:2] in {"91", "92"}}
+    moved = [code for code, found in old.items() if found.state == OK]
+    assert len(moved) > 0.97 * len(old) > 7_000
+    # None leaves its regency, and one that is not sure stays in it.
+    assert all(found.current.startswith(resolved[code[:4]].current) for code, found in old.items())
 
 
 def test_a_resolved_code_is_current_or_nothing_and_never_finer_than_what_was_delivered():
