@@ -1,6 +1,7 @@
 """Ingest and harmonise against the floor: reading the same files, shuffling them once, writing them once."""
 
 import shutil
+from collections.abc import Callable
 from functools import partial, reduce
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ _AUDIT_GATE: Final = 0.05
 _MARGINAL_GATE: Final = 1.1
 _SMALLER: Final = 10
 _LARGER: Final = 3
+_SEPARATOR: Final = "\x1f"
 _WRITTEN: Final = TableContract(
     layer="bronze",
     name="floor",
@@ -90,8 +92,9 @@ def _read(spark: SparkSession, folder: str) -> DataFrame:
     # The same options as ingest: files of either do not split.
     rows = spark.read.option("header", value=True).option("multiLine", value=True).option("escape", '"')
     delivered = rows.option("pathGlobFilter", "part-*").csv(f"{folder}/*")
-    key = F.col(f"`{delivered.columns[0]}`").alias(c.NATIVE_KEY)
-    return delivered.select(key, F.to_json(F.struct(*(f"`{name}`" for name in delivered.columns))).alias(c.RAW))
+    columns = [F.col(f"`{name}`") for name in delivered.columns]
+    # One text for all columns, so that all tables are one shuffle and one write: no less could be kept of a row.
+    return delivered.select(columns[0].alias(c.NATIVE_KEY), F.concat_ws(_SEPARATOR, *columns).alias(c.RAW))
 
 
 def _marginal(config: Config, root: Path, persons: int, timings: dict[str, Timing]) -> Verdict:
@@ -99,16 +102,18 @@ def _marginal(config: Config, root: Path, persons: int, timings: dict[str, Timin
     lake = root / "lake-intake"
     others = [Candidate(str(size), partial(_intake, config, landing, lake)) for size, landing in sizes.items()]
     timed = compare(others, 1, warm_up=False)
-    middle = timings[INTAKE].median
-    low, high = timed[str(persons // _SMALLER)].median, timed[str(persons * _LARGER)].median
-    further = (high - middle) / (persons * (_LARGER - 1))
-    before = (middle - low) / (persons - persons // _SMALLER)
     bound = Bound(
         f"a record from {persons:,} to {persons * _LARGER:,}",
         f"a record from {persons // _SMALLER:,} to {persons:,}",
         _MARGINAL_GATE,
     )
-    return Verdict(bound, further / before)
+
+    def ratio(seconds: Callable[[Timing], float]) -> float:
+        low, high = (seconds(timed[str(size)]) for size in sizes)
+        middle = seconds(timings[INTAKE])
+        return (high - middle) / (persons * (_LARGER - 1)) / ((middle - low) / (persons - persons // _SMALLER))
+
+    return Verdict(bound, ratio(lambda one: one.median), ratio(lambda one: one.median_cpu))
 
 
 def _audit(config: Config, root: Path, landing: Path) -> Verdict:

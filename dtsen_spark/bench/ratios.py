@@ -52,11 +52,13 @@ class Timing:
     Attributes:
         name: The candidate.
         seconds: Seconds of each round.
+        cpu_seconds: Processor time of each round, all processes and cores together; other work does not change it.
         peak_bytes: Largest resident memory of the process tree while it ran.
     """
 
     name: str
     seconds: tuple[float, ...]
+    cpu_seconds: tuple[float, ...]
     peak_bytes: int
 
     @property
@@ -64,13 +66,25 @@ class Timing:
         """Median of its rounds, seconds."""
         return statistics.median(self.seconds)
 
+    @property
+    def median_cpu(self) -> float:
+        """Median of the processor time of its rounds, seconds."""
+        return statistics.median(self.cpu_seconds)
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """A ratio against its bound: the median over rounds of one candidate's seconds by another's."""
+    """A ratio against its bound: the median over rounds of one candidate's seconds by another's.
+
+    Attributes:
+        bound: What it is held against.
+        ratio: Of the seconds; this one is judged.
+        cpu_ratio: Of the processor time, where it was measured: told beside it, for a machine that does other work.
+    """
 
     bound: Bound
     ratio: float
+    cpu_ratio: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -108,6 +122,18 @@ class PeakMemory:
                 return
 
 
+def _cpu_seconds() -> float:
+    """Return the processor time that this process and its children have used."""
+    me, total = psutil.Process(), 0.0
+    for process in (me, *me.children(recursive=True)):
+        try:
+            times = process.cpu_times()
+        except psutil.Error:  # it ended between the listing and the look
+            continue
+        total += times.user + times.system
+    return total
+
+
 def compare(candidates: Sequence[Candidate], rounds: int, *, warm_up: bool = True) -> dict[str, Timing]:
     """Time candidates in turns; the order rotates, so that none always runs first.
 
@@ -123,16 +149,18 @@ def compare(candidates: Sequence[Candidate], rounds: int, *, warm_up: bool = Tru
         for one in candidates:
             one.run()
     seconds: dict[str, list[float]] = {one.name: [] for one in candidates}
+    cpu: dict[str, list[float]] = {one.name: [] for one in candidates}
     peaks = dict.fromkeys(seconds, 0)
     for number in range(rounds):
         turn = number % len(candidates)
         for one in (*candidates[turn:], *candidates[:turn]):
             with PeakMemory() as memory:
-                began = time.perf_counter()
+                used, began = _cpu_seconds(), time.perf_counter()
                 one.run()
                 seconds[one.name].append(time.perf_counter() - began)
+                cpu[one.name].append(_cpu_seconds() - used)
             peaks[one.name] = max(peaks[one.name], memory.peak_bytes)
-    return {name: Timing(name, tuple(times), peaks[name]) for name, times in seconds.items()}
+    return {name: Timing(name, tuple(times), tuple(cpu[name]), peaks[name]) for name, times in seconds.items()}
 
 
 def together(name: str, parts: Sequence[Timing]) -> Timing:
@@ -145,18 +173,23 @@ def judge(timings: dict[str, Timing], bounds: Sequence[Bound]) -> list[Verdict]:
     """Return the ratio of each bound: the median of the ratios of the rounds, which were paired."""
     verdicts = []
     for bound in bounds:
-        pairs = zip(timings[bound.candidate].seconds, timings[bound.base].seconds, strict=True)
-        verdicts.append(Verdict(bound, statistics.median(mine / other for mine, other in pairs)))
+        mine, other = timings[bound.candidate], timings[bound.base]
+        cpu = _median_ratio(mine.cpu_seconds, other.cpu_seconds) if all(other.cpu_seconds) else None
+        verdicts.append(Verdict(bound, _median_ratio(mine.seconds, other.seconds), cpu))
     return verdicts
+
+
+def _median_ratio(mine: Sequence[float], others: Sequence[float]) -> float:
+    return statistics.median(one / other for one, other in zip(mine, others, strict=True))
 
 
 def print_comparison(out: Console, title: str, timings: dict[str, Timing], verdicts: Sequence[Verdict]) -> None:
     """Print seconds and memory of each candidate, then each ratio with its gate and goal."""
     table = Table(title=title, title_justify="left")
-    for heading in ("candidate", "median s", "least s", "most s", "rounds", "peak GiB"):
+    for heading in ("candidate", "median s", "least s", "most s", "median CPU s", "rounds", "peak GiB"):
         table.add_column(heading, justify="left" if heading == "candidate" else "right")
     for one in timings.values():
-        span = (f"{value:.2f}" for value in (one.median, min(one.seconds), max(one.seconds)))
+        span = (f"{value:.2f}" for value in (one.median, min(one.seconds), max(one.seconds), one.median_cpu))
         table.add_row(one.name, *span, str(len(one.seconds)), f"{one.peak_bytes / 2**30:.2f}")
     out.print(table)
     for verdict in verdicts:
@@ -168,6 +201,7 @@ def print_verdict(out: Console, verdict: Verdict) -> None:
     bound = verdict.bound
     goal = "" if bound.goal is None else f", goal {bound.goal:g}"
     word = "holds" if verdict.passed else "MISSED"
+    cpu = "" if verdict.cpu_ratio is None else f" ({verdict.cpu_ratio:.2f} of the processor time)"
     out.print(
-        f"{bound.candidate} / {bound.base} = {verdict.ratio:.2f}   gate {bound.gate:g}{goal}: {word}", markup=False
+        f"{bound.candidate} / {bound.base} = {verdict.ratio:.2f}{cpu}   gate {bound.gate:g}{goal}: {word}", markup=False
     )

@@ -1,5 +1,7 @@
 """Paired timings: turns, ratios, verdicts."""
 
+import time
+
 import pytest
 
 from dtsen_spark.bench.ratios import Bound, Candidate, PeakMemory, Timing, compare, judge
@@ -14,11 +16,25 @@ def test_candidates_take_turns_and_none_always_runs_first():
 
 
 def test_a_ratio_pairs_the_rounds_so_that_a_slow_minute_hits_both():
-    timings = {"mine": Timing("mine", (1.0, 10.0, 1.0), 0), "base": Timing("base", (2.0, 20.0, 1.0), 0)}
+    timings = {
+        "mine": Timing("mine", (1.0, 10.0, 1.0), (3.0, 3.0, 9.0), 0),
+        "base": Timing("base", (2.0, 20.0, 1.0), (1.0, 2.0, 3.0), 0),
+    }
     (verdict,) = judge(timings, [Bound("mine", "base", gate=0.5)])
     assert verdict.ratio == pytest.approx(0.5)
+    assert verdict.cpu_ratio == pytest.approx(3.0)
     assert verdict.passed
     assert not judge(timings, [Bound("mine", "base", gate=0.49)])[0].passed
+
+
+def test_processor_time_is_that_of_the_work_not_of_waiting():
+    def work():
+        until = time.process_time() + 0.2
+        while time.process_time() < until:
+            pass
+
+    timings = compare([Candidate("work", work), Candidate("wait", lambda: time.sleep(0.3))], rounds=1, warm_up=False)
+    assert timings["work"].median_cpu >= 0.15 > timings["wait"].median_cpu
 
 
 def test_peak_memory_sees_what_was_held_only_for_a_while():
