@@ -20,6 +20,7 @@ FIELD_TOO_LONG: Final = "field_too_long"
 UNDECODABLE: Final = "undecodable"
 UNKNOWN_OP: Final = "unknown_op"
 ERASED: Final = "erased"  # of a person who was erased; found in ``erased``
+OWN: Final = (EMPTY_KEY, ERASED, FIELD_COUNT, FIELD_TOO_LONG, UNDECODABLE, UNKNOWN_OP)
 # Reasons that other rows give it; they are found in ``rivals``.
 DUPLICATE_KEY: Final = "duplicate_key"
 ORPHAN: Final = "orphan"

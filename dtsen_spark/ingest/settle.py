@@ -9,7 +9,7 @@ from functools import reduce
 from typing import Final
 
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
@@ -122,23 +122,23 @@ def examined(job: Job, batches: Mapping[str, list[Applied]]) -> Iterator[Examine
         df.write.mode("overwrite").parquet(path)
         return job.spark.read.schema(df.schema).parquet(path)
 
-    def count(df: DataFrame, number: Column) -> _Counts:
-        counted = df.groupBy(c.SUBJECT, c.BATCH_ID, c.REASON).agg(number).collect()  # a few for each batch
-        return Counter({(path, batch_id, reason): number for path, batch_id, reason, number in counted})
-
     def take(said: DataFrame) -> None:
         seen.said.append(said)
-        seen.others.update(count(said, F.count(F.lit(1))))
+        counted = said.groupBy(c.SUBJECT, c.BATCH_ID, c.REASON).agg(F.count(F.lit(1))).collect()  # a few for each batch
+        seen.others.update({(path, batch_id, reason): number for path, batch_id, reason, number in counted})
 
     try:
         if rows:
-            keys = keep("keys", rivals.keys(rows))
-            seen.own.update(count(keys, F.sum(c.ROWS)))
+            known = rivals.groups({path: [batch.batch_id for batch in batches[path]] for path in rows})
+            keys = keep("keys", rivals.keys(rows, known))
+            seen.own.update(rivals.counts(keys, known))
             if shared := {path for path, _, reason in seen.own if reason == rivals.SHARED}:
-                take(keep("rivals", rivals.rivals({path: rows[path] for path in shared}, keys)))
-        if members := {path: parent[0] for path in rows if (parent := LANDING[path].parent)}:
-            parents = {path: _presence(job, seen, path, batches.get(path, [])) for path in set(members.values())}
-            take(keep("orphans", rivals.orphans({path: seen.classified(path) for path in members}, parents)))
+                take(keep("rivals", rivals.rivals({path: rows[path] for path in shared}, keys, known)))
+        if parent_of := {path: parent[0] for path in rows if (parent := LANDING[path].parent)}:
+            parents = {path: _presence(job, seen, path, batches.get(path, [])) for path in set(parent_of.values())}
+            members = {path: seen.classified(path) for path in parent_of}
+            doubtful = keep("doubtful", rivals.doubtful(members, parents))
+            take(keep("orphans", rivals.orphans(members, doubtful)))
         faults = {path for path, _, reason in seen.own + seen.others if reason not in _NO_FAULT}
         if faults:
             classified = {path: seen.classified(path) for path in faults}
