@@ -26,7 +26,9 @@ _REGISTRY: Final = "dukcapil"
 _GONE_STATES: Final = ("DECEASED", "ABROAD", "INACTIVE")
 _GONE_PRESENCES: Final = ("DECEASED", "MOVED", "NOT_FOUND")
 _MONTHS: Final = 12
-_BROKEN: Final = "_broken"
+_KAB_DIGITS: Final = 4
+_SEXES: Final = ("L", "P")
+_SEVERAL: Final = {"families": c.FAMILY_RECORD_ID, "cards": c.NO_KK}
 
 
 class Subject(StrEnum):
@@ -140,12 +142,12 @@ def family_subjects(persons: DataFrame) -> DataFrame:
     here = ~F.coalesce(F.col(c.REGISTRY_STATUS).isin(*_GONE_STATES), F.lit(False)) & ~F.coalesce(
         F.col(c.PRESENCE).isin(*_GONE_PRESENCES), F.lit(False)
     )
-    birth = F.col(c.BIRTH_DATE)
+    birth, number = F.col(c.BIRTH_DATE), _hashed(c.NIK)
     return (
         persons.where(here & F.col(c.FAMILY_RECORD_ID).isNotNull())
         .groupBy(c.SOURCE, c.FAMILY_RECORD_ID)
         .agg(
-            F.min(c.REGION_CODE).alias(c.REGION_CODE),
+            F.min(_kab_number()).alias(c.REGION_CODE),
             F.max(c.AS_OF).alias(c.AS_OF),
             F.count(F.lit(1)).alias("members"),
             F.count(c.RELATION).alias("related"),
@@ -156,17 +158,42 @@ def family_subjects(persons: DataFrame) -> DataFrame:
             F.min(F.when(_is("CHILD"), birth)).alias("oldest_child_birth"),
             F.min(F.when(_is("GRANDCHILD"), birth)).alias("oldest_grandchild_birth"),
             F.max(F.when(_is("PARENT"), birth)).alias("youngest_parent_birth"),
-            F.max(F.when(_is("HEAD"), F.col(c.SEX))).alias("head_sex"),
-            F.max(F.when(_is("SPOUSE"), F.col(c.SEX))).alias("spouse_sex"),
-            F.max(F.when(_is("HEAD"), F.col(c.NIK))).alias("head_nik"),
-            F.min(F.when(_is("SPOUSE"), F.col(c.NIK))).alias("lowest_spouse_nik"),
-            F.max(F.when(_is("SPOUSE"), F.col(c.NIK))).alias("highest_spouse_nik"),
+            F.max(F.when(_is("HEAD"), _sex_number())).alias("head_sex"),
+            F.max(F.when(_is("SPOUSE"), _sex_number())).alias("spouse_sex"),
+            F.max(F.when(_is("HEAD"), number)).alias("head_nik"),
+            F.min(F.when(_is("SPOUSE"), number)).alias("lowest_spouse_nik"),
+            F.max(F.when(_is("SPOUSE"), number)).alias("highest_spouse_nik"),
         )
+        .withColumns({c.REGION_CODE: _kab_code(), "head_sex": _sex("head_sex"), "spouse_sex": _sex("spouse_sex")})
     )
 
 
 def _is(relation: str) -> Column:
     return F.col(c.RELATION) == relation
+
+
+# Spark aggregates fixed-width values in a hash table; for least and greatest of texts it would sort all rows, twice.
+def _hashed(column: str) -> Column:
+    return F.when(F.col(column).isNotNull(), F.xxhash64(column))
+
+
+def _kab_number() -> Column:
+    """The kab/kota (or what is known of it) as a number that sorts as its code."""
+    return F.rpad(F.substring(c.REGION_CODE, 1, _KAB_DIGITS), _KAB_DIGITS, "0").try_cast("int")
+
+
+def _kab_code() -> Column:
+    digits = F.lpad(F.col(c.REGION_CODE).cast("string"), _KAB_DIGITS, "0")
+    # No kab/kota has the number 00: only the province is known.
+    return F.when(digits.endswith("00"), F.substring(digits, 1, 2)).otherwise(digits)
+
+
+def _sex_number() -> Column:
+    return F.when(F.col(c.SEX) == _SEXES[0], F.lit(0)).when(F.col(c.SEX) == _SEXES[1], F.lit(1))
+
+
+def _sex(number: str) -> Column:
+    return F.when(F.col(number) == 0, F.lit(_SEXES[0])).when(F.col(number) == 1, F.lit(_SEXES[1]))
 
 
 def number_subjects(persons: DataFrame) -> DataFrame:
@@ -179,24 +206,27 @@ def number_subjects(persons: DataFrame) -> DataFrame:
         One row for each source × NIK: ``records``, ``heads``, ``birth_dates``; ``families`` and ``cards`` (0, 1, or 2
         for several).
     """
-    return (
-        persons.where(F.col(c.NIK).isNotNull())
-        .groupBy(c.SOURCE, c.NIK)
-        .agg(
-            F.min(c.REGION_CODE).alias(c.REGION_CODE),
-            F.count(F.lit(1)).alias("records"),
-            _several(c.FAMILY_RECORD_ID).alias("families"),
-            _several(c.NO_KK).alias("cards"),
-            F.count_if(_is("HEAD")).alias("heads"),
-            # Days, not rows: bounded by the calendar, however many records carry one number.
-            F.size(F.collect_set(c.BIRTH_DATE)).alias("birth_dates"),
-        )
+    numbered = persons.where(F.col(c.NIK).isNotNull())
+    # By day of birth first: a set of days for each number would sort all rows, too.
+    by_day = numbered.groupBy(c.SOURCE, c.NIK, c.BIRTH_DATE).agg(
+        F.min(_kab_number()).alias(c.REGION_CODE),
+        F.count(F.lit(1)).alias("records"),
+        F.count_if(_is("HEAD")).alias("heads"),
+        *(end(_hashed(of)).alias(f"{end.__name__}_{of}") for of in _SEVERAL.values() for end in (F.min, F.max)),
     )
+    by_number = by_day.groupBy(c.SOURCE, c.NIK).agg(
+        F.min(c.REGION_CODE).alias(c.REGION_CODE),
+        F.sum("records").alias("records"),
+        F.sum("heads").alias("heads"),
+        F.count(c.BIRTH_DATE).cast("int").alias("birth_dates"),
+        *(_several(F.min(f"min_{of}"), F.max(f"max_{of}")).alias(name) for name, of in _SEVERAL.items()),
+    )
+    return by_number.withColumn(c.REGION_CODE, _kab_code())
 
 
-def _several(column: str) -> Column:
+def _several(least: Column, greatest: Column) -> Column:
     # Least against greatest: no set of values has to be held for a number that millions carry.
-    return F.when(F.min(column) != F.max(column), F.lit(2)).when(F.min(column).isNotNull(), F.lit(1)).otherwise(0)
+    return F.when(least != greatest, F.lit(2)).when(least.isNotNull(), F.lit(1)).otherwise(0)
 
 
 def recipient_subjects(recipients: DataFrame, persons: DataFrame) -> DataFrame:
