@@ -165,8 +165,9 @@ def compare(candidates: Sequence[Candidate], rounds: int, *, warm_up: bool = Tru
 
 def together(name: str, parts: Sequence[Timing]) -> Timing:
     """Return the timing of several candidates that are one thing, round by round."""
-    rounds = zip(*(one.seconds for one in parts), strict=True)
-    return Timing(name, tuple(map(sum, rounds)), max(one.peak_bytes for one in parts))
+    seconds = zip(*(one.seconds for one in parts), strict=True)
+    cpu = zip(*(one.cpu_seconds for one in parts), strict=True)
+    return Timing(name, tuple(map(sum, seconds)), tuple(map(sum, cpu)), max(one.peak_bytes for one in parts))
 
 
 def judge(timings: dict[str, Timing], bounds: Sequence[Bound]) -> list[Verdict]:
