@@ -8,6 +8,8 @@ that has a row of its own. ``ID,smearing`` and ``ID,residual_sd`` say the factor
 """
 
 import csv
+import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -20,6 +22,7 @@ LEVEL: Final = "level"
 _OF_THE_NATION: Final = {"smearing": 1.0, "residual_sd": 0.0}
 _REQUIRED: Final = ("region", "indicator", "coefficient")
 _OPTIONAL: Final = ("standard_error", "mean", "spread")
+_REGION: Final = re.compile(rf"{NATION}|\d{{2}}|\d{{4}}(:[UR])?")
 _SHOWN: Final = 10
 
 Table = dict[str, dict[str, dict[str, float]]]
@@ -87,6 +90,9 @@ def _read(path: Path) -> Table:
         raise ConfigError(message)
     table: Table = {}
     for line, row in enumerate(rows, start=2):
+        if not _REGION.fullmatch(row["region"]):
+            message = f"{path}: line {line}: region {row['region']}: write ID, 32, 3201, 3201:U or 3201:R"
+            raise ConfigError(message)
         of_region = table.setdefault(row["region"], {})
         if row["indicator"] in of_region:
             message = f"{path}: line {line}: {row['region']}, {row['indicator']} stands twice"
@@ -97,13 +103,16 @@ def _read(path: Path) -> Table:
 
 def _figures(path: Path, line: int, row: Mapping[str, str]) -> dict[str, float]:
     try:
-        return {
+        figures = {
             "coefficient": float(row["coefficient"]),
             **{name: float(row.get(name) or 0) for name in _OPTIONAL},
         }
     except ValueError:
+        figures = {}
+    if not figures or not all(map(math.isfinite, figures.values())):
         message = f"{path}: line {line}: a coefficient, error, mean or spread is not a number"
-        raise ConfigError(message) from None
+        raise ConfigError(message)
+    return figures
 
 
 def _stated(table: Table, name: str, figure: str) -> float:

@@ -41,6 +41,10 @@ def test_a_place_takes_the_finest_region_that_has_a_row(spark: SparkSession, tmp
         (HEADER + "3201,level,13,,,\n", "no level for 1 of 2 places with families: 7401:R"),
         (HEADER + NATION + "ID,floor,0.3,,,\n", "line 6: ID, floor stands twice"),
         (HEADER + "ID,level,high,,,\n", "line 2: a coefficient"),
+        (HEADER + "ID,level,nan,,,\n", "line 2: a coefficient"),
+        (HEADER + "ID,level,13,inf,,\n", "line 2: a coefficient"),
+        (HEADER + NATION + "3201:X,level,13,,,\n", "line 6: region 3201:X"),
+        (HEADER + NATION + "Bogor,level,13,,,\n", "line 6: region Bogor"),
         (None, "cannot be read"),
     ],
 )
