@@ -394,6 +394,13 @@ def number_field(name: str, table: str) -> NumberField | None:
 
 
 @cache
+def asked_by(name: str) -> frozenset[str]:
+    """Return the sources that deliver an indicator as a code or a number; what every record has is in neither."""
+    listed = code_lists()[name].sources if name in code_lists() else ()
+    return frozenset({*(one.source for one in listed), *(number.source for number in numbers() if number.name == name)})
+
+
+@cache
 def _fields() -> dict[tuple[str, str], tuple[str, ...]]:
     rows = read_rows(folder() / "fields.csv", ("landing_table", "field", "source_columns"))
     return {(row["landing_table"], row["field"]): tuple(row["source_columns"].split("|")) for row in rows}

@@ -4,7 +4,7 @@ Every feature is an integer number of hundredths (``log`` of 4 members = 139), s
 whatever the order of the rows. A feature is null where its indicator is unknown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark.codes import Indicator, Kind, Level, code_list, indicators
+from dtsen_spark.codes import Indicator, Kind, Level, asked_by, code_list, indicators
 from dtsen_spark.welfare.provenance import ORIGINS, origin_column, origin_map, packed_origin, traced_indicators
 
 # Key of a family or surveyed household inside this package.
@@ -22,17 +22,26 @@ HUNDREDTHS: Final = 100
 _CHILD_BELOW: Final = 15
 _OLD_FROM: Final = 65  # dependants are below 15 or from 65 (BPS: angka ketergantungan)
 _NUCLEAR: Final = ("HEAD", "SPOUSE", "CHILD")
+_OF_EVERYBODY: Final = frozenset({c.AGE, c.URBAN, c.MEMBERS})
 _OF_CUSTOMERS: Final = frozenset({c.POWER})
 _MANY: Final = 20  # beyond twenty animals or members the form's counts say "many"
 
 
 class Block(StrEnum):
-    """Which delivery knows a feature: a family of which a whole block is unknown is scored without it."""
+    """Which deliveries know a feature, as the code lists say; each is known to fewer than the one before.
 
-    PERSON = "person"  # any list of persons, the registry among them
-    UTILITY = "utility"  # the electricity company's list of customers, and every housing form
-    DWELLING = "dwelling"  # every housing form
-    ASSET = "asset"  # the long forms only
+    A family of which a whole block is unknown is scored without it.
+    """
+
+    PERSON = "person"  # the population registry, or every record
+    UTILITY = "utility"  # the electricity company's list of customers, and every form of a visit
+    DWELLING = "dwelling"  # every form of a visit
+    ASSET = "asset"  # the long forms
+    VISIT = "visit"  # the longest form only
+
+
+# The source of the shortest form that tells each block from the next.
+_TELLING: Final[Mapping[Block, str]] = {Block.PERSON: "dukcapil", Block.DWELLING: "p3ke", Block.ASSET: "dtks"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,16 @@ def features() -> tuple[Feature, ...]:
     return tuple(found)
 
 
+def block_of(indicator: Indicator) -> Block:
+    """Return the block of an indicator's features, by the sources that the code lists name."""
+    if indicator.name in _OF_CUSTOMERS:
+        return Block.UTILITY
+    sources = asked_by(indicator.name)
+    if indicator.name in _OF_EVERYBODY:
+        return Block.PERSON
+    return next((block for block, source in _TELLING.items() if source in sources), Block.VISIT)
+
+
 def tier(name: str) -> Column:
     """Return the tier of a category, hundredths; null where it is unknown or not in the list."""
     pairs = ",".join(f"{code.code}:{code.tier * HUNDREDTHS}" for code in code_list(name).codes)
@@ -112,7 +131,7 @@ def _person(indicator: Indicator) -> list[Feature]:
     here = F.col(name)
 
     def made(suffix: str, value: Column, *, demographic: bool = False) -> Feature:
-        return Feature(f"{name}_{suffix}", name, Block.PERSON, value.cast("long"), True, demographic)
+        return Feature(f"{name}_{suffix}", name, block_of(indicator), value.cast("long"), True, demographic)
 
     adult = F.col(c.AGE) >= _CHILD_BELOW
     own_rule = {
@@ -138,20 +157,19 @@ def _person(indicator: Indicator) -> list[Feature]:
 
 
 def _family(indicator: Indicator) -> list[Feature]:
-    name = indicator.name
+    name, block = indicator.name, block_of(indicator)
     here = F.col(name)
     if name in {c.URBAN, c.MEMBERS}:
         value = _hundredths(here) if name == c.URBAN else _log(_known(here, F.least(here, F.lit(_MANY))))
-        return [Feature(name, name, Block.PERSON, value, False, demographic=True)]
+        return [Feature(name, name, block, value, False, demographic=True)]
     if indicator.kind is Kind.CATEGORY:
-        block = Block.UTILITY if name in _OF_CUSTOMERS else Block.DWELLING
         return [Feature(name, name, block, tier(name), False)]
     if indicator.kind is Kind.FLAG:
-        return [Feature(name, name, Block.ASSET, _hundredths(here), False)]
+        return [Feature(name, name, block, _hundredths(here), False)]
     if indicator.kind is Kind.NUMBER:
-        return [Feature(name, name, Block.ASSET, _log(_known(here, F.greatest(here, F.lit(1)))), False)]
+        return [Feature(name, name, block, _log(_known(here, F.greatest(here, F.lit(1)))), False)]
     count = _known(here, F.least(F.greatest(here, F.lit(0)), F.lit(_MANY)))
-    return [Feature(name, name, Block.ASSET, _log(1 + count), False)]
+    return [Feature(name, name, block, _log(1 + count), False)]
 
 
 def design(units: DataFrame, members: DataFrame, carried: tuple[str, ...], *, traced: bool = False) -> DataFrame:

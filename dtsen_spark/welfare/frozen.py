@@ -17,7 +17,7 @@ from dtsen_spark.config import WelfareConfig
 from dtsen_spark.errors import UsageError
 from dtsen_spark.job import Job
 from dtsen_spark.lake import Lake
-from dtsen_spark.welfare import registry, scoring
+from dtsen_spark.welfare import packing, registry, scoring
 from dtsen_spark.welfare.deciles import Cut
 from dtsen_spark.welfare.features import UNIT, design
 from dtsen_spark.welfare.model import PmtModel
@@ -100,10 +100,10 @@ def family_design(families: DataFrame, persons: DataFrame) -> DataFrame:
         persons: Rows of ``master/person_attribute`` of their members; those without a family are left out.
 
     Returns:
-        One row for each family: ``unit``, ``CARRIED``, features, origins, ``member_hash``.
+        One row for each family: ``unit``, ``CARRIED``, ``member_hash``; features and origins, packed.
     """
     members = persons.where(F.col(c.FAMILY_ID).isNotNull()).withColumnRenamed(c.FAMILY_ID, UNIT)
-    return design(families.withColumnRenamed(c.FAMILY_ID, UNIT), members, CARRIED, traced=True)
+    return packing.packed(design(families.withColumnRenamed(c.FAMILY_ID, UNIT), members, CARRIED, traced=True))
 
 
 def reclass(

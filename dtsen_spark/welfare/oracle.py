@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.config import WelfareConfig
+from dtsen_spark.welfare import packing
 from dtsen_spark.welfare.evaluation import TRUTH
 from dtsen_spark.welfare.features import UNIT
 from dtsen_spark.welfare.training import FOLD, LOG_ORIGIN, STRATUM, Y, stratum_key, train_on
@@ -33,7 +34,8 @@ def oracle(design: DataFrame, truths: DataFrame, rules: WelfareConfig) -> dict[s
     # A family weighs its members, so that figures are of persons; it then counts as one when people are counted.
     # family : its truth is 1 : 0..1.
     everyone = (
-        design.join(true, UNIT)
+        packing.unpacked(design)
+        .join(true, UNIT)
         .withColumn(c.REASON, F.lit(None).cast("string"))
         .withColumn(STRATUM, stratum_key())
         .withColumn(FOLD, F.pmod(F.xxhash64(UNIT), F.lit(rules.folds)).cast("int"))

@@ -5,7 +5,6 @@ indicator (day first, so that the least is the oldest), which an aggregate over 
 text or sort.
 """
 
-from datetime import date
 from typing import Final
 
 from pyspark.sql import Column
@@ -20,10 +19,9 @@ ORIGINS: Final = "_origins"
 # Of a person's birth, sex and place in the family no day is kept: they do not age. Region and size are the register's.
 _UNTRACED: Final = frozenset({c.AGE, c.SEX, c.URBAN, c.MEMBERS})
 _OTHER: Final = "other"
-_SLOTS: Final = 64  # sources that a packed origin has room for
+SOURCE_BITS: Final = 6
+_SLOTS: Final = 1 << SOURCE_BITS  # sources that a packed origin has room for
 _DAY_TEXT: Final = 10
-_EPOCH: Final = date(1970, 1, 1)
-WHOLE: Final = 1000
 
 
 def traced_indicators(level: Level) -> tuple[str, ...]:
@@ -53,38 +51,19 @@ def packed_origin(name: str) -> Column:
     return day * _SLOTS + F.array_position(F.array(*map(F.lit, _sources())), source)
 
 
-def origin_source(packed: Column) -> Column:
-    """Return the source of a packed origin."""
-    return F.get(F.array(F.lit(_OTHER), *map(F.lit, _sources())), packed.bitwiseAND(F.lit(_SLOTS - 1)).cast("int"))
+def origin_days(packed: Column) -> Column:
+    """Return the day of a packed origin, in days since 1970."""
+    return F.shiftright(packed, SOURCE_BITS)
 
 
-def origin_day(packed: Column) -> Column:
-    """Return the day of a packed origin."""
-    return F.date_from_unix_date(_days(packed))
+def origin_slot(packed: Column) -> Column:
+    """Return the number of the source of a packed origin."""
+    return packed.bitwiseAND(F.lit(_SLOTS - 1).cast("long"))
 
 
-def _days(packed: Column) -> Column:
-    return F.shiftright(packed, _SLOTS.bit_length() - 1).cast("int")
-
-
-def freshness(packed: Column, on: date, fresh_days: int, stale_days: int) -> Column:
-    """Return how much an input still counts, per mille: all of it while fresh, nothing once stale, linear between.
-
-    Args:
-        packed: Packed origin; where it is null the value has no day, and counts in full.
-        on: Day that the score describes.
-        fresh_days: Age up to which an input counts in full, days.
-        stale_days: Age from which it counts as missing, days.
-
-    Returns:
-        Long column, 0 to 1000.
-    """
-    # Counted in days since 1970, not as dates: every family has dozens of these.
-    until_stale = _days(packed).cast("long") + F.lit(stale_days - (on - _EPOCH).days)
-    left = F.floor(until_stale * WHOLE / F.lit(stale_days - fresh_days))
-    counted = F.least(F.greatest(left, F.lit(0)), F.lit(WHOLE))
-    # Said first: ``greatest`` skips nulls, and would call an unknown day stale.
-    return F.when(packed.isNull(), F.lit(WHOLE)).otherwise(counted).cast("long")
+def slot_source(slot: Column) -> Column:
+    """Return the source of a number of one."""
+    return F.get(F.array(F.lit(_OTHER), *map(F.lit, _sources())), slot.cast("int"))
 
 
 def _sources() -> tuple[str, ...]:

@@ -24,8 +24,8 @@ from dtsen_spark.welfare.training import train as train_model
 log = structlog.get_logger(__name__)
 
 STAGE: Final = "welfare"
-# What is kept of a scored family until the cuts are known.
-_KEPT: Final = (
+# What is kept of a scored family until the cuts are known; what explains the score is written from the design.
+KEPT: Final = (
     c.MEMBERS,
     c.REGION_CODE,
     c.SCORE,
@@ -36,8 +36,6 @@ _KEPT: Final = (
     c.CONFIDENCE,
     c.SCORE_ERROR,
     c.MODEL_VARIANT,
-    c.SCORE_PARTS,
-    c.SCORE_INPUTS,
     c.OLDEST_INPUT,
     c.LINK_CONFIDENCE,
     c.WEAKEST_LINK,
@@ -83,14 +81,16 @@ def run(job: Job) -> None:
     still = None if job.period.is_quarter else standing
     version, model = _model(job, still)
     persons = job.read(tables.PERSON_ATTRIBUTE)
-    features = family_design(job.read(tables.FAMILY_ATTRIBUTE), persons)
-    former = _former(job, standing, version)
-    scored = _keep(job, _scored(job, features, model, former))
+    # Read twice, for the scores and for their parts, and made by joins and aggregates.
+    design = _keep(job, "design", family_design(job.read(tables.FAMILY_ATTRIBUTE), persons))
+    explained = _scored(job, design, model, _former(job, standing, version))
+    # Read four times in few columns, two of them for the histogram.
+    scored = _keep(job, "scored", explained.select(c.FAMILY_ID, *KEPT))
     cuts = still.cuts if still else _cuts(scored)
     rules = job.config.welfare
     placed = place(scored, cuts[rules.unit], model, rules).withColumn(c.MODEL_VERSION, F.lit(version).cast("string"))
     written = job.write(tables.SCORE, with_kab_rank(placed))
-    job.write(tables.SCORE_PART, scored)
+    job.write(tables.SCORE_PART, explained)
     job.write(tables.CUTPOINT, _cut_frame(job, cuts, version))
     _write_change(job, placed, persons, standing, cuts)
     _account(job, scored, written.rows)
@@ -158,14 +158,13 @@ def _scored(job: Job, features: DataFrame, model: PmtModel | None, former: PmtMo
         scored = scoring.without_model(features)
     else:
         scored = scoring.score(features, model, on=job.period.last_day, rules=job.config.welfare)
-    return scored.select(F.col(UNIT).alias(c.FAMILY_ID), *_KEPT)
+    return scored.withColumnRenamed(UNIT, c.FAMILY_ID)
 
 
-def _keep(job: Job, scored: DataFrame) -> DataFrame:
-    # Read four times in few columns (two of them for the histogram): once to files instead of computing it again.
-    path = str(job.lake.scratch(job.release_id) / STAGE / "scored")
-    scored.write.mode("overwrite").parquet(path)
-    return job.spark.read.schema(scored.schema).parquet(path)
+def _keep(job: Job, name: str, df: DataFrame) -> DataFrame:
+    path = str(job.lake.scratch(job.release_id) / STAGE / name)
+    df.write.mode("overwrite").parquet(path)
+    return job.spark.read.schema(df.schema).parquet(path)
 
 
 def _cuts(scored: DataFrame) -> dict[str, tuple[Cut, ...]]:

@@ -40,7 +40,8 @@ LEAST: Final = "person"
 # Variants by the blocks that a family's records know, widest first: each knows one block less than the one before.
 # Unknown inputs of a block count as the mean, which is wrong where all of it is unknown: what is known says more then.
 VARIANTS: Final[dict[str, tuple[Block, ...]]] = {
-    FULL: (Block.ASSET, Block.DWELLING, Block.UTILITY, Block.PERSON),
+    FULL: (Block.VISIT, Block.ASSET, Block.DWELLING, Block.UTILITY, Block.PERSON),
+    "asset": (Block.ASSET, Block.DWELLING, Block.UTILITY, Block.PERSON),
     "dwelling": (Block.DWELLING, Block.UTILITY, Block.PERSON),
     "utility": (Block.UTILITY, Block.PERSON),
     LEAST: (Block.PERSON,),

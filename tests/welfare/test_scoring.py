@@ -134,6 +134,30 @@ def test_a_family_of_whom_only_the_power_is_known_is_scored_by_what_power_tells_
     assert row[c.SCORE_ERROR] < nothing[c.SCORE_ERROR]
 
 
+def test_a_family_that_only_a_shorter_form_reached_is_scored_by_what_that_form_tells(spark: SparkSession) -> None:
+    fridge, phone = {c.HAS_FRIDGE: 0.002}, {c.HAS_SMARTPHONE: 0.001}
+    longer = {"full": Variant(fridge | phone, {}, LEVELS, ERRORS, 0.4)}
+    longer["asset"] = Variant({c.HAS_FRIDGE: 0.0025}, {}, LEVELS, ERRORS, 0.42)
+    model = replace(
+        MODEL, variants=MODEL.variants | longer, means=MODEL.means | {c.HAS_FRIDGE: 40, c.HAS_SMARTPHONE: 60}
+    )
+    place = {c.KAB_CODE: "3201", c.MEMBERS: 1, c.HAS_FRIDGE: True}
+    families = [{c.FAMILY_ID: "A", **place, c.HAS_SMARTPHONE: False}, {c.FAMILY_ID: "B", **place}]
+    persons = [{c.FAMILY_ID: key, c.PERSON_ID: key, c.ALIVE: True, c.AGE: 40} for key in "AB"]
+    design = family_design(
+        frame(spark, tables.FAMILY_ATTRIBUTE, families), frame(spark, tables.PERSON_ATTRIBUTE, persons)
+    )
+
+    scored = scoring.score(design, model, on=date(2026, 3, 31), rules=config.load().welfare)
+
+    found = {row["unit"]: row for row in scored.collect()}
+    parts = {key: {part["indicator"]: part["points"] for part in row[c.SCORE_PARTS]} for key, row in found.items()}
+    assert {key: row[c.MODEL_VARIANT] for key, row in found.items()} == {"A": "full", "B": "asset"}
+    assert parts["A"][c.HAS_FRIDGE] == 0.002 * 1e6 * (100 - 40)
+    assert parts["A"][c.HAS_SMARTPHONE] == 0.001 * 1e6 * (0 - 60)
+    assert (parts["B"][c.HAS_FRIDGE], parts["B"][c.HAS_SMARTPHONE]) == (0.0025 * 1e6 * (100 - 40), 0)
+
+
 def test_a_model_that_was_made_without_a_variant_uses_the_next(spark: SparkSession) -> None:
     design = family_design(
         frame(
