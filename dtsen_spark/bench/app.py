@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from dtsen_spark import config as configuration
-from dtsen_spark.bench import decile, hot, intake, linkage, marts, programs, stages, tickets, update
+from dtsen_spark.bench import decile, hot, intake, linkage, marts, pmt, programs, stages, tickets, update
 from dtsen_spark.bench.nation import workspace
 from dtsen_spark.bench.ratios import Verdict
 from dtsen_spark.errors import ExitCode
@@ -103,6 +103,17 @@ def bench_decile(
     """Time exact person-weighted deciles against ntile over one window, alone and behind scoring."""
     with workspace(folder) as root:
         _conclude(decile.measure(out, configuration.load(), root, families, rounds))
+
+
+@app.command("pmt")
+def bench_pmt(
+    households: Annotated[int, typer.Option("--households", min=1000, help="Surveyed households.")] = 345_000,
+    rounds: RoundsOption = 3,
+    folder: FolderOption = None,
+) -> None:
+    """Time the training of the proxy means test."""
+    with workspace(folder) as root:
+        _conclude(pmt.measure(out, configuration.load(), root, households, rounds))
 
 
 @app.command("update")

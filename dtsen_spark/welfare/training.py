@@ -268,41 +268,35 @@ class _Plan:
 def _moments(rows: DataFrame, plan: _Plan, folds: int) -> list[Moments]:
     """Sum all products of two variables by fold, in one aggregate.
 
-    The upper triangle of each household's products is laid out as rows and summed by place, so the aggregate has
-    a few long counters however many variables there are. A product fits 63 bits (``_Plan.of``); its sum may not,
-    so its high and low parts are summed apart and joined on the driver.
+    Each household is a row for each variable, whose products with all variables are summed beside one another. A
+    product fits 63 bits (``_Plan.of``); its sum may not, so its high and low parts are summed apart and joined on the
+    driver.
     """
-    size = len(plan.columns) + 2  # a one in front: its products are the weight and the first moments
-    z = F.array(F.lit(1).cast("long"), *(F.col(name) for name in plan.columns), F.col(Y))
+    # A one in front: its products are the weight and the first moments.
+    others = ["one", *plan.columns, Y]
+    size = len(others)
+    with_one = rows.withColumn("one", F.lit(1).cast("long"))
     # The square of y alone may not fit: it is summed with the counts below.
-    rows_of_z = F.slice(F.col("z"), 1, size - 1)
-    triangle = F.flatten(
-        F.transform(
-            rows_of_z,
-            lambda a, i: F.transform(F.slice(F.col("z"), i + 1, F.lit(size) - i), lambda b: a * b * F.col(W)),
-        )
+    factors = F.posexplode(F.array(*map(F.col, others[:-1]))).alias("place", "factor")
+    weighed = with_one.select(FOLD, W, *others, factors).withColumn("factor", F.col("factor") * F.col(W))
+    products = {name: F.col("factor") * F.col(name) for name in others}
+    sums = weighed.groupBy(FOLD, "place").agg(
+        *(F.sum(F.shiftright(product, 31)).alias(f"high_{name}") for name, product in products.items()),
+        *(F.sum(product.bitwiseAND(F.lit(_FIELD - 1))).alias(f"low_{name}") for name, product in products.items()),
     )
-    placed = rows.select(FOLD, W, z.alias("z")).select(FOLD, F.posexplode(triangle).alias("place", "value"))
-    high = F.shiftright("value", 31)
-    low = F.col("value").bitwiseAND(F.lit(_FIELD - 1))
-    sums = placed.groupBy(FOLD, "place").agg(F.sum(high).alias("high"), F.sum(low).alias("low"))
     squares = F.col(W).cast("decimal(14,0)") * F.col(Y).cast("decimal(7,0)") * F.col(Y).cast("decimal(7,0)")
     ends = rows.groupBy(FOLD).agg(F.count(F.lit(1)).alias("n"), F.sum(squares.cast("decimal(28,0)")).alias("square"))
     by_fold = {row[FOLD]: (int(row["n"]), int(row["square"])) for row in ends.collect()}
-    # As many rows as folds × products: it does not grow with the survey.
-    cells: dict[int, dict[int, int]] = {}
+    # As many rows as folds × variables: it does not grow with the survey.
+    found: dict[int, list[list[int]]] = {fold: [[0] * size for _ in others] for fold in range(folds)}
     for row in sums.collect():
-        cells.setdefault(row[FOLD], {})[row["place"]] = row["high"] * _FIELD + row["low"]
-    return [_unfold(cells.get(fold, {}), size, *by_fold.get(fold, (0, 0))) for fold in range(folds)]
+        line = [row[f"high_{name}"] * _FIELD + row[f"low_{name}"] for name in others]
+        found[row[FOLD]][row["place"]] = line
+        found[row[FOLD]][-1][row["place"]] = line[-1]
+    return [_moments_of(found[fold], *by_fold.get(fold, (0, 0))) for fold in range(folds)]
 
 
-def _unfold(cells: dict[int, int], size: int, households: int, square_of_y: int) -> Moments:
-    square = [[0] * size for _ in range(size)]
-    place = 0
-    for i in range(size):
-        for j in range(i, size):
-            square[i][j] = square[j][i] = cells.get(place, 0)
-            place += 1
+def _moments_of(square: list[list[int]], households: int, square_of_y: int) -> Moments:
     square[-1][-1] = square_of_y
     return Moments(
         weight=square[0][0],
