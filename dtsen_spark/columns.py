@@ -440,7 +440,11 @@ RECORDS_IN_REVIEW = _col(
 )
 MEMBER_HASH = _col("member_hash", _LONG, "Fingerprint of who the members are: equal where nobody came or went.")
 MODEL_VARIANT = _col(
-    "model_variant", _STRING, "Which inputs the model used: full, dwelling (no assets known) or person.", _PUBLIC
+    "model_variant",
+    _STRING,
+    "Which inputs the model used: full, asset (without what only the longest form asks), dwelling (no asset known), "
+    "utility (of the dwelling only the power) or person; of a model by place, the place.",
+    _PUBLIC,
 )
 SCORE_INPUTS = _col(
     "score_inputs",
