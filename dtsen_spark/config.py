@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -104,8 +104,8 @@ class WelfareConfig(_Section):
 
     model: str = Field(description="Registered PMT model to use: a version, or 'latest'.")
     unit: Literal["person", "family"] = Field(description="Unit that the ten deciles hold a tenth of each.")
-    shrinkage_households: int = Field(
-        ge=0, description="Survey households at which a stratum weighs as much as its parent."
+    shrinkage_households: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        description="Survey households at which a stratum weighs as much as its parent; auto = as the survey says."
     )
     folds: int = Field(ge=2, description="Folds of the cross-validation.")
     coefficients: str = Field(
@@ -114,6 +114,11 @@ class WelfareConfig(_Section):
     interval: float = Field(gt=0, lt=1, description="Probability that intervals of scores and predictions hold.")
     fresh_days: int = Field(ge=0, description="An input up to this age counts in full, days.")
     stale_days: int = Field(ge=1, description="An input from this age on counts as missing, days; linear in between.")
+
+    @property
+    def shrinkage(self) -> int | None:
+        """``shrinkage_households``; None where the survey tells it."""
+        return None if self.shrinkage_households == "auto" else self.shrinkage_households
 
     @model_validator(mode="after")
     def _ages_in_order(self) -> "WelfareConfig":

@@ -46,9 +46,7 @@ def measure(out: Console, config: Config, root: Path, families: int, rounds: int
     designs = _designs(spark, config, root, families)
     fitted = _model(designs)
     scored = _scored(designs, fitted, config)
-    plain = str(root / f"scores-{families}.parquet")
-    scored.write.mode("overwrite").parquet(plain)
-    rescored = str(root / f"rescored-{families}.parquet")
+    plain = stage.kept(scored, root / f"scores-{families}.parquet")
 
     def with_deciles(scores: DataFrame) -> None:
         ranked = scores.where(F.col(c.SCORE).isNotNull()).select(c.SCORE, c.MEMBERS)
@@ -56,13 +54,11 @@ def measure(out: Console, config: Config, root: Path, families: int, rounds: int
         _consume(scores.withColumn(c.DECILE, deciles.decile(F.col(c.SCORE), cuts["person"])))
 
     def score_and_deciles() -> None:
-        # As the welfare stage does it: written once, read three times in few columns.
-        scored.write.mode("overwrite").parquet(rescored)
-        with_deciles(spark.read.schema(scored.schema).parquet(rescored))
+        with_deciles(stage.kept(scored, root / f"rescored-{families}.parquet"))
 
     candidates = (
-        Candidate(_DECILES, lambda: with_deciles(spark.read.parquet(plain))),
-        Candidate(_NTILE, lambda: _consume(_ntile(spark.read.parquet(plain)))),
+        Candidate(_DECILES, lambda: with_deciles(plain)),
+        Candidate(_NTILE, lambda: _consume(_ntile(plain))),
         Candidate(_BOTH, score_and_deciles),
         Candidate(_SCORED_NTILE, lambda: _consume(_ntile(scored))),
     )

@@ -44,7 +44,7 @@ def measure(out: Console, config: Config, root: Path, households: int, rounds: i
     rules = config.welfare
 
     def train() -> None:
-        training.train(homes, people, shrinkage=rules.shrinkage_households, folds=rules.folds, interval=rules.interval)
+        training.train(homes, people, shrinkage=rules.shrinkage, folds=rules.folds, interval=rules.interval)
 
     timings = compare([Candidate(_TRAINING, train)], rounds, warm_up=False)
     verdict = Verdict(Bound(_TRAINING, f"{_SECONDS:g} s", 1.0), timings[_TRAINING].median / _SECONDS)

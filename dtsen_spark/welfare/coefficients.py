@@ -28,6 +28,7 @@ LEVEL: Final = "_level"
 # Of the score: by the place's level, the slopes and whole blocks that the variant does without; log points squared.
 VARIANCE: Final = "_variance"
 _KEY: Final = "_key"
+_NUMBER: Final = "_number"
 _LEVELS: Final = "_levels"
 _VARIANCES: Final = "_variances"
 _NATION: Final = "_nation"
@@ -62,7 +63,7 @@ def with_coefficients(design: DataFrame, model: PmtModel, key: Column) -> DataFr
 
     Returns:
         The rows with ``model_variant``, ``_variant``, ``_level`` (points) and ``_variance``; of a model by place the
-        first and the last two are null where the place is none of the model's.
+        first, level and variance are null where the place is none of the model's.
     """
     keys = variant_keys(model)
     rows = []
@@ -72,18 +73,21 @@ def with_coefficients(design: DataFrame, model: PmtModel, key: Column) -> DataFr
         nation = float(_points(fitted.levels[NATION])), _unsurveyed(fitted, model) + own
         rows.append((keys[name], name, number, levels, [v + own for v in variances], *nation))
     schema = (
-        f"{_KEY} int, {c.MODEL_VARIANT} string, {VARIANT_NUMBER} int, {_LEVELS} array<double>, "
+        f"{_KEY} int, {c.MODEL_VARIANT} string, {_NUMBER} int, {_LEVELS} array<double>, "
         f"{_VARIANCES} array<double>, {_NATION} double, {_NATION_VARIANCE} double"
     )
     table = F.broadcast(local_frame(design.sparkSession, rows, schema))
     place = place_number()
+    # Never null, for it stands in every part: where the place is none of the model's, the first; nothing comes of it.
+    variant = F.coalesce(_NUMBER, F.lit(0)) if model.by_place else F.col(_KEY)
     # family : its variant is n : 1, of a model by place n : 0..1; four rows, or a thousand.
     return (
         design.withColumn(_KEY, key)
         .join(table, _KEY, "left" if model.by_place else "inner")
         .withColumn(LEVEL, F.coalesce(F.get(_LEVELS, place), F.col(_NATION)))
+        .withColumn(VARIANT_NUMBER, variant)
         .withColumn(VARIANCE, F.coalesce(F.get(_VARIANCES, place), F.col(_NATION_VARIANCE)))
-        .drop(_KEY, _LEVELS, _VARIANCES, _NATION, _NATION_VARIANCE)
+        .drop(_KEY, _NUMBER, _LEVELS, _VARIANCES, _NATION, _NATION_VARIANCE)
     )
 
 
@@ -93,7 +97,7 @@ def part(feature: Feature, model: PmtModel, variant: Column) -> Column:
     Args:
         feature: The feature, of a packed and opened design.
         model: The model.
-        variant: Number of the family's variant; null = the first.
+        variant: Number of the family's variant, not null.
 
     Returns:
         Double column that holds a whole number.
@@ -101,10 +105,10 @@ def part(feature: Feature, model: PmtModel, variant: Column) -> Column:
     fitted = [variant_ for _, variant_ in sorted(model.variants.items())]
     slopes = [one.slopes.get(feature.name, 0.0) * MICRO for one in fitted]
     absences = [float(_points(one.slopes.get(f"{feature.name}_missing", 0.0) * HUNDREDTHS)) for one in fitted]
-    number, here = F.coalesce(variant, F.lit(0)), packing.value(feature)
+    here = packing.value(feature)
     distance = here.cast("double") - F.lit(float(int(model.means[feature.name])))
-    points = F.rint(constant(slopes, number) * distance)
-    return F.when(here != packing.UNKNOWN, points).otherwise(constant(absences, number))
+    points = F.rint(constant(slopes, variant) * distance)
+    return F.when(here != packing.UNKNOWN, points).otherwise(constant(absences, variant))
 
 
 def _points(value: float) -> int:
@@ -114,7 +118,7 @@ def _points(value: float) -> int:
 def _unsurveyed(fitted: Variant, model: PmtModel) -> float:
     """Variance of the level where neither place nor province was surveyed."""
     # A place without a survey differs from its province, and that from the nation, as places do.
-    return fitted.level_errors.get(NATION, 0.0) ** 2 + 2 * model.place_variance
+    return fitted.level_errors.get(NATION, 0.0) ** 2 + model.place_variance + model.province_variance
 
 
 def _by_place(fitted: Variant, model: PmtModel) -> tuple[list[float], list[float]]:

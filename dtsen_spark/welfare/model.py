@@ -2,8 +2,8 @@
 
 Model (``domain.md`` 3.5; Alatas et al. 2012 for the form): the log of monthly expenditure for each member is linear in
 the features; slopes are national, the level is that of the kab/kota's urban or rural part, shrunk towards its
-province and the nation where the sample is thin. A stratum of n households weighs n / (n + k) against its parent,
-k = ``welfare.shrinkage_households``.
+province and the nation where the sample is thin. A stratum of n households weighs n / (n + k) against its parent;
+k is what the survey itself says of how much places differ (``shrinkage_of``), or ``welfare.shrinkage_households``.
 """
 
 import hashlib
@@ -23,6 +23,8 @@ _RANK_TOLERANCE: Final = 1e-8
 # Coefficients are kept to this many digits: machines whose linear algebra differs in the last bit agree.
 _DIGITS: Final = 11
 NATION: Final = "ID"
+# Beyond it a place of the largest survey is its province's to nine tenths and more.
+MOST_SHRINKAGE: Final = 10_000
 # The variant that uses every block of features.
 FULL: Final = "full"
 
@@ -182,7 +184,22 @@ class StrataSums:
         )
 
 
-def levels(moments: Moments, strata: StrataSums, slopes: Vector, at: Sequence[int], shrinkage: int) -> dict[str, float]:
+@dataclass(frozen=True)
+class Shrinkage:
+    """How many households tell a level as well as its parent does.
+
+    Attributes:
+        place: Of a kab/kota's urban or rural part, against its province; 0 = the place's own mean.
+        province: Of a province, against the nation.
+    """
+
+    place: int
+    province: int
+
+
+def levels(
+    moments: Moments, strata: StrataSums, slopes: Vector, at: Sequence[int], shrinkage: Shrinkage
+) -> dict[str, float]:
     """Return the level of every stratum: log expenditure of a household whose features are ``at``.
 
     Args:
@@ -190,7 +207,7 @@ def levels(moments: Moments, strata: StrataSums, slopes: Vector, at: Sequence[in
         strata: Sums by stratum.
         slopes: National slopes.
         at: The features that the level is told at: what the scores are centred on.
-        shrinkage: Households at which a stratum weighs as much as its parent.
+        shrinkage: Households at which a level weighs as much as its parent.
 
     Returns:
         Level by stratum: the nation (``ID``), provinces (``32``), kab/kota × urban (``3201:U``).
@@ -207,8 +224,8 @@ def levels(moments: Moments, strata: StrataSums, slopes: Vector, at: Sequence[in
         np.bincount(of_province, part, count).astype(np.float64)
         for part in (residual, strata.weight, strata.households)
     ]
-    by_province = _shrunk(sums[0], sums[1], sums[2], np.zeros(count), shrinkage)
-    by_stratum = _shrunk(residual, strata.weight, strata.households, by_province[of_province], shrinkage)
+    by_province = _shrunk(sums[0], sums[1], sums[2], np.zeros(count), shrinkage.province)
+    by_stratum = _shrunk(residual, strata.weight, strata.households, by_province[of_province], shrinkage.place)
     keys = (NATION, *map(str, provinces), *strata.keys)
     values = np.concatenate([[nation], nation + by_province, nation + by_stratum])
     return dict(zip(keys, _rounded(values).tolist(), strict=True))
@@ -303,11 +320,20 @@ class PmtModel:
 
     @property
     def place_variance(self) -> float:
-        """Variance of levels between places of one parent, log points squared.
+        """Variance of levels between places of one province, log points squared.
 
         It is what the shrinkage stands for: n / (n + k) is the best weight where k = residual / place variance.
         """
-        shrinkage = int(self.card.get("shrinkage_households", 0))
+        return self._between("shrinkage_households")
+
+    @property
+    def province_variance(self) -> float:
+        """Variance of levels between provinces, log points squared."""
+        # A card that was made before provinces had a figure of their own has one for both.
+        return self._between("shrinkage_households_province") or self.place_variance
+
+    def _between(self, name: str) -> float:
+        shrinkage = int(self.card.get(name, 0))
         return self.residual_sd**2 / shrinkage if shrinkage else 0.0
 
     @property
@@ -342,7 +368,7 @@ def fit(
     blocks: Mapping[str, Sequence[bool]],
     moments: Moments,
     strata: StrataSums,
-    shrinkage: int,
+    shrinkage: Shrinkage,
 ) -> dict[str, Variant]:
     """Fit every variant from the same sums.
 
@@ -352,7 +378,7 @@ def fit(
         blocks: Features that each variant may use.
         moments: National sums.
         strata: Sums by stratum.
-        shrinkage: Households at which a stratum weighs as much as its parent.
+        shrinkage: Households at which a level weighs as much as its parent.
 
     Returns:
         The variants by name.
@@ -404,7 +430,51 @@ def residual_sd(
     return float(np.sqrt(max(around_levels, 0.0) / moments.weight * households / degrees))
 
 
-def level_errors(strata: StrataSums, spread: float, shrinkage: int) -> dict[str, float]:
+def shrinkage_of(moments: Moments, strata: StrataSums, slopes: Vector) -> Shrinkage:
+    """Ask the survey how much places differ from their province, and provinces from the nation.
+
+    Residual variance inside places over the variance of places, and of provinces, by the method of moments for
+    unbalanced data (Searle, Casella and McCulloch 1992, "Variance Components", chapter 3): the best weight of a mean
+    of n households is then n / (n + k).
+
+    Args:
+        moments: National sums.
+        strata: Sums by stratum.
+        slopes: National slopes.
+
+    Returns:
+        Both figures, 1 at least; ``MOST_SHRINKAGE`` where levels differ no more than samples do by chance.
+    """
+    there = strata.households > 0
+    means, deviations = moments.centred()
+    weight, first = strata.weight[there], strata.first[there]
+    residual = first[:, -1] - means[-1] * weight - (first[:, :-1] - np.outer(weight, means[:-1])) @ slopes
+    own, households = residual / weight, weight**2 / strata.squares[there]
+    _, of_province = np.unique(np.array([key[:2] for key in strata.keys])[there], return_inverse=True)
+    in_province = np.bincount(of_province, households)
+    mean = np.bincount(of_province, households * own) / in_province
+    total, squares = float(np.sum(households)), np.bincount(of_province, households**2)
+    whole = deviations[-1, -1] - 2 * slopes @ deviations[:-1, -1] + slopes @ deviations[:-1, :-1] @ slopes
+    effective = strata.effective_households
+    degrees = max(effective - len(own) - int(np.count_nonzero(slopes)), 1.0)
+    inside = max(float(whole - np.sum(residual * own)), 0.0) / moments.weight * effective / degrees
+    # Sums of squares between places and between provinces, each less what the levels below it bring by chance.
+    between = float(np.sum(households * (own - mean[of_province]) ** 2)) - inside * (len(own) - len(mean))
+    of_places = float(np.sum(squares / in_province))
+    place = max(between, 0.0) / (total - of_places) if total > of_places else 0.0
+    nation = float(np.sum(in_province * mean)) / total
+    spread = float(np.sum(in_province * (mean - nation) ** 2)) - inside * (len(mean) - 1)
+    spread -= place * (of_places - float(np.sum(squares)) / total)
+    spare = total - float(np.sum(in_province**2)) / total
+    province = max(spread, 0.0) / spare if len(mean) > 1 else 0.0
+    return Shrinkage(_households(inside, place), _households(inside, province))
+
+
+def _households(inside: float, between: float) -> int:
+    return MOST_SHRINKAGE if between * MOST_SHRINKAGE <= inside else max(round(inside / between), 1)
+
+
+def level_errors(strata: StrataSums, spread: float, shrinkage: Shrinkage) -> dict[str, float]:
     """Return the standard error of every level.
 
     A level is its own mean, trusted n / (n + k), and its parent's level: the error of that mean, of effective
@@ -414,21 +484,21 @@ def level_errors(strata: StrataSums, spread: float, shrinkage: int) -> dict[str,
     Args:
         strata: Sums by stratum.
         spread: Standard deviation around the model.
-        shrinkage: Households at which a stratum weighs as much as its parent.
+        shrinkage: Households at which a level weighs as much as its parent.
     """
-    unit, place = spread**2, spread**2 / shrinkage if shrinkage else 0.0
+    unit = spread**2
     nation = unit / max(strata.effective_households, 1.0)
     found = {NATION: nation}
 
-    def error(of: NDArray[np.bool_], parent: float) -> float:
+    def error(of: NDArray[np.bool_], parent: float, k: int) -> float:
         households, squares = float(np.sum(strata.households[of])), float(np.sum(strata.squares[of]))
-        trust = households / (households + shrinkage) if households else 0.0
+        trust = households / (households + k) if households else 0.0
         own = unit * squares / float(np.sum(strata.weight[of])) ** 2 if squares else 0.0
-        return trust**2 * own + (1 - trust) ** 2 * (place + parent)
+        return trust**2 * own + (1 - trust) ** 2 * ((unit / k if k else 0.0) + parent)
 
     provinces = np.array([key[:2] for key in strata.keys])
     for province in sorted(set(provinces.tolist())):
-        found[province] = error(provinces == province, nation)
+        found[province] = error(provinces == province, nation, shrinkage.province)
     for number, key in enumerate(strata.keys):
-        found[key] = error(np.arange(len(strata.keys)) == number, found[key[:2]])
+        found[key] = error(np.arange(len(strata.keys)) == number, found[key[:2]], shrinkage.place)
     return {key: float(f"{variance**0.5:.{_DIGITS}g}") for key, variance in sorted(found.items())}

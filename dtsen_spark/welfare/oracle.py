@@ -45,7 +45,7 @@ def oracle(design: DataFrame, truths: DataFrame, rules: WelfareConfig) -> dict[s
         .persist()
     )
     try:
-        model = train_on(everyone, shrinkage=rules.shrinkage_households, folds=rules.folds, interval=rules.interval)
+        model = train_on(everyone, shrinkage=rules.shrinkage, folds=rules.folds, interval=rules.interval)
     finally:
         everyone.unpersist()
     if model is None:

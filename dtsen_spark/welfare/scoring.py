@@ -50,9 +50,9 @@ def score(design: DataFrame, model: PmtModel, *, on: date, rules: WelfareConfig)
         rules: From which age on an input counts less.
 
     Returns:
-        The rows with ``score`` (null where unranked), ``log_expenditure``, ``expenditure_idr_month``, ``state``
-        (``UNRANKED`` where it cannot be scored), ``reason``, ``confidence``, ``score_error``, ``model_variant``,
-        ``score_parts``, ``score_inputs``, ``oldest_input``, ``member_points``.
+        The rows with ``score`` (null where unranked), ``state`` (``UNRANKED`` where it cannot be scored), ``reason``,
+        ``confidence``, ``score_error``, ``model_variant``, ``score_parts``, ``score_inputs``, ``oldest_input``,
+        ``member_points``.
     """
     used = used_features(model)
     lost = _Lost.of(model, used, on, rules)
@@ -66,10 +66,6 @@ def score(design: DataFrame, model: PmtModel, *, on: date, rules: WelfareConfig)
         named.withColumn(c.SCORE, F.when(ranked, _total(order)))
         .withColumn(MEMBER_POINTS, F.when(ranked, _total(_of_members(order))))
         .withColumn(c.SCORE_PARTS, F.when(ranked, F.array(*struct)))
-        .withColumn(c.LOG_EXPENDITURE, F.col(c.SCORE) / F.lit(float(_MICRO)))
-        .withColumn(
-            c.EXPENDITURE_IDR_MONTH, F.floor(F.exp(c.LOG_EXPENDITURE) * F.lit(model.smearing) + 0.5).cast("long")
-        )
         .withColumn(c.STATE, F.when(ranked, F.lit(RANKED)).otherwise(F.lit(UNRANKED)))
         .withColumn(c.CONFIDENCE, lost.share_known())
         .withColumn(c.SCORE_ERROR, F.when(ranked, F.floor(F.sqrt(variance) * _MICRO + 0.5)))
@@ -96,8 +92,6 @@ def without_model(design: DataFrame) -> DataFrame:
                 c.SCORE_PARTS,
                 c.SCORE_INPUTS,
                 c.OLDEST_INPUT,
-                c.LOG_EXPENDITURE,
-                c.EXPENDITURE_IDR_MONTH,
                 c.SCORE_ERROR,
                 c.MODEL_VARIANT,
             )
@@ -134,15 +128,28 @@ def member_points(people: DataFrame, model: PmtModel) -> DataFrame:
         model: The model.
 
     Returns:
-        ``unit``, ``member_points``.
+        ``unit``, ``member_points``: one row for each family whose variant the model has, or a narrower one.
     """
     used = [f for f in used_features(model) if is_of_members(f)]
-    numbers = F.create_map(*(F.lit(one) for name in enumerate(sorted(model.variants)) for one in reversed(name)))
-    parts = _parts(used, model, F.try_element_at(numbers, F.col(c.MODEL_VARIANT)))
-    named = packing.opened(packing.packed(people)).select(
-        UNIT, *(part.alias(f"p_{name}") for name, part in parts.items())
+    numbers = F.create_map(*(F.lit(one) for pair in _numbers(model).items() for one in pair))
+    placed = (
+        packing.opened(packing.packed(people))
+        .withColumn(coefficients.VARIANT_NUMBER, F.try_element_at(numbers, F.col(c.MODEL_VARIANT)))
+        .where(F.col(coefficients.VARIANT_NUMBER).isNotNull())
     )
+    parts = _parts(used, model, F.coalesce(coefficients.VARIANT_NUMBER, F.lit(0)))
+    named = placed.select(UNIT, *(part.alias(f"p_{name}") for name, part in parts.items()))
     return named.select(UNIT, _total(sorted({f.indicator for f in used})).alias(MEMBER_POINTS))
+
+
+def _numbers(model: PmtModel) -> dict[str, int]:
+    """Number of the variant that a family takes, by the one that it took in another model."""
+    names = sorted(model.variants)
+    if model.by_place:
+        return {name: number for number, name in enumerate(names)}
+    chain = list(VARIANTS)
+    taken = {name: next(n for n in chain[i:] if n in names) for i, name in enumerate(chain)}
+    return {name: names.index(one) for name, one in taken.items()}
 
 
 def used_features(model: PmtModel) -> list[Feature]:

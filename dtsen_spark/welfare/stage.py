@@ -1,6 +1,7 @@
 """The welfare stage: reads ``master`` and the survey, writes ``welfare`` and, where it trains, ``models``."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -29,8 +30,6 @@ KEPT: Final = (
     c.MEMBERS,
     c.REGION_CODE,
     c.SCORE,
-    c.LOG_EXPENDITURE,
-    c.EXPENDITURE_IDR_MONTH,
     c.STATE,
     c.REASON,
     c.CONFIDENCE,
@@ -82,10 +81,11 @@ def run(job: Job) -> None:
     version, model = _model(job, still)
     persons = job.read(tables.PERSON_ATTRIBUTE)
     # Read twice, for the scores and for their parts, and made by joins and aggregates.
-    design = _keep(job, "design", family_design(job.read(tables.FAMILY_ATTRIBUTE), persons))
+    scratch = job.lake.scratch(job.release_id) / STAGE
+    design = kept(family_design(job.read(tables.FAMILY_ATTRIBUTE), persons), scratch / "design")
     explained = _scored(job, design, model, _former(job, standing, version))
     # Read four times in few columns, two of them for the histogram.
-    scored = _keep(job, "scored", explained.select(c.FAMILY_ID, *KEPT))
+    scored = kept(explained.select(c.FAMILY_ID, *KEPT), scratch / "scored")
     cuts = still.cuts if still else _cuts(scored)
     rules = job.config.welfare
     placed = place(scored, cuts[rules.unit], model, rules).withColumn(c.MODEL_VERSION, F.lit(version).cast("string"))
@@ -125,7 +125,7 @@ def _train(job: Job) -> str | None:
     model = train_model(
         job.read(tables.SURVEY_HOUSEHOLD),
         job.read(tables.SURVEY_MEMBER),
-        shrinkage=rules.shrinkage_households,
+        shrinkage=rules.shrinkage,
         folds=rules.folds,
         interval=rules.interval,
     )
@@ -161,10 +161,16 @@ def _scored(job: Job, features: DataFrame, model: PmtModel | None, former: PmtMo
     return scored.withColumnRenamed(UNIT, c.FAMILY_ID)
 
 
-def _keep(job: Job, name: str, df: DataFrame) -> DataFrame:
-    path = str(job.lake.scratch(job.release_id) / STAGE / name)
-    df.write.mode("overwrite").parquet(path)
-    return job.spark.read.schema(df.schema).parquet(path)
+def kept(df: DataFrame, path: Path) -> DataFrame:
+    """Write rows to files that are read back in the same run, and read them.
+
+    Args:
+        df: The rows.
+        path: Folder for the files.
+    """
+    # Read back at once and dropped: quick to pack counts more than small.
+    df.write.mode("overwrite").option("compression", "snappy").parquet(str(path))
+    return df.sparkSession.read.schema(df.schema).parquet(str(path))
 
 
 def _cuts(scored: DataFrame) -> dict[str, tuple[Cut, ...]]:

@@ -16,11 +16,14 @@ from dtsen_spark.welfare.model import (
     FULL,
     Moments,
     PmtModel,
+    Shrinkage,
     StrataSums,
     Variant,
     fit,
     residual_sd,
+    shrinkage_of,
     slopes_variance,
+    solve,
     spreads,
 )
 from dtsen_spark.welfare.validation import Tested, validate
@@ -94,14 +97,14 @@ def stratum_key() -> Column:
 
 
 def train(
-    households: DataFrame, members: DataFrame, *, shrinkage: int, folds: int, interval: float = 0.8
+    households: DataFrame, members: DataFrame, *, shrinkage: int | None, folds: int, interval: float = 0.8
 ) -> PmtModel | None:
     """Train the proxy means test on the survey.
 
     Args:
         households: ``silver/survey_household``.
         members: ``silver/survey_member``.
-        shrinkage: Households at which a stratum weighs as much as its parent.
+        shrinkage: Households at which a stratum weighs as much as its parent; None = as the survey says.
         folds: Folds of the cross-validation.
         interval: Probability that prediction intervals should hold; the card says how often they did.
 
@@ -115,7 +118,7 @@ def train(
         survey.unpersist()
 
 
-def train_on(survey: DataFrame, *, shrinkage: int, folds: int, interval: float) -> PmtModel | None:
+def train_on(survey: DataFrame, *, shrinkage: int | None, folds: int, interval: float) -> PmtModel | None:
     """Train on a frame as ``survey_design`` returns it; arguments as for ``train``."""
     all_features = features()
     reasons, profile = _profile(survey, all_features)
@@ -129,12 +132,18 @@ def train_on(survey: DataFrame, *, shrinkage: int, folds: int, interval: float) 
         strata_by_fold = _strata(rows, plan, folds)
         total, strata = _total(by_fold), _total_strata(strata_by_fold)
         blocks = {name: [block in allowed for block in plan.blocks] for name, allowed in VARIANTS.items()}
-        variants = fit(plan.names, plan.means, blocks, total, strata, shrinkage)
+        if shrinkage is None:
+            whole = solve(total, np.array(blocks[FULL], dtype=bool))
+            # One for all variants and folds: a thousand places tell it, no fold would tell another.
+            shrunk = shrinkage_of(total, strata, whole.slopes)
+        else:
+            shrunk = Shrinkage(shrinkage, shrinkage)
+        variants = fit(plan.names, plan.means, blocks, total, strata, shrunk)
         full = {FULL: blocks[FULL]}
         present = [fold for fold, part in enumerate(by_fold) if part.households]
         enough = len(present) > 1
         held_out = [
-            fit(plan.names, plan.means, full, total.minus(part), strata.minus(strata_by_fold[fold]), shrinkage)[FULL]
+            fit(plan.names, plan.means, full, total.minus(part), strata.minus(strata_by_fold[fold]), shrunk)[FULL]
             if enough
             else variants[FULL]
             for fold, part in enumerate(by_fold)
@@ -156,7 +165,8 @@ def train_on(survey: DataFrame, *, shrinkage: int, folds: int, interval: float) 
         "set_aside": reasons,
         "strata": len(strata.keys),
         "folds": folds if enough else 0,
-        "shrinkage_households": shrinkage,
+        "shrinkage_households": shrunk.place,
+        "shrinkage_households_province": shrunk.province,
         "features": {name: len(variant.slopes) for name, variant in variants.items()},
         "unused_features": sorted(set(plan.names) - set(variants[FULL].slopes)),
         "held_out": figures,

@@ -31,10 +31,10 @@ _ERF_P: Final = 0.3275911
 def classify(
     scored: DataFrame, cuts: Sequence[Cut], *, residual_sd: float, smearing: float, interval: float
 ) -> DataFrame:
-    """Place scored families in deciles, with what is known of their error: a narrow map.
+    """Place scored families in deciles, with what is known of their error, and turn scores into rupiah: a narrow map.
 
     Args:
-        scored: One row for each family: ``score`` (null where unranked), ``score_error``, ``log_expenditure``.
+        scored: One row for each family: ``score`` (null where unranked), ``score_error``.
         cuts: Nine cuts; none where nobody is ranked.
         residual_sd: Standard deviation of what the model does not explain, log points.
         smearing: Factor to mean rupiah.
@@ -42,7 +42,7 @@ def classify(
 
     Returns:
         The rows with ``decile``, ``decile_state``, ``decile_permille`` (only where BORDERLINE; adds up to 1000),
-        ``expenditure_low_idr_month`` and ``expenditure_high_idr_month``.
+        ``log_expenditure``, ``expenditure_idr_month``, ``expenditure_low_idr_month``, ``expenditure_high_idr_month``.
     """
     score, error = F.col(c.SCORE), F.col(c.SCORE_ERROR)
     z = NormalDist().inv_cdf((1 + interval) / 2)
@@ -50,18 +50,21 @@ def classify(
     borderline = decile(score - reach, cuts) != decile(score + reach, cuts)
     of_prediction = F.sqrt(error * error / F.lit(float(_MICRO) ** 2) + F.lit(residual_sd**2)) * F.lit(z)
 
-    def rupiah(end: Column) -> Column:
-        return F.floor(F.exp(F.col(c.LOG_EXPENDITURE) + end) * F.lit(smearing) + 0.5).cast("long")
+    def rupiah(log: Column) -> Column:
+        return F.floor(F.exp(log) * F.lit(smearing) + 0.5).cast("long")
 
+    middle = score / F.lit(float(_MICRO))
     return (
         scored.withColumn(c.DECILE, decile(score, cuts))
+        .withColumn(c.LOG_EXPENDITURE, middle)
+        .withColumn(c.EXPENDITURE_IDR_MONTH, rupiah(middle))
         .withColumn(
             c.DECILE_STATE,
             F.when(score.isNotNull(), F.when(borderline, F.lit(BORDERLINE)).otherwise(F.lit(CLEAR))),
         )
         .withColumn(c.DECILE_PERMILLE, F.when(F.col(c.DECILE_STATE) == BORDERLINE, probabilities(score, error, cuts)))
-        .withColumn(c.EXPENDITURE_LOW_IDR_MONTH, rupiah(-of_prediction))
-        .withColumn(c.EXPENDITURE_HIGH_IDR_MONTH, rupiah(of_prediction))
+        .withColumn(c.EXPENDITURE_LOW_IDR_MONTH, rupiah(middle - of_prediction))
+        .withColumn(c.EXPENDITURE_HIGH_IDR_MONTH, rupiah(middle + of_prediction))
     )
 
 

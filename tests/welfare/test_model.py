@@ -8,8 +8,10 @@ import pytest
 import statsmodels.api as sm
 
 from dtsen_spark.welfare.model import (
+    MOST_SHRINKAGE,
     Moments,
     PmtModel,
+    Shrinkage,
     StrataSums,
     Variant,
     fit,
@@ -17,6 +19,7 @@ from dtsen_spark.welfare.model import (
     level_errors,
     levels,
     residual_sd,
+    shrinkage_of,
     slopes_variance,
     solve,
     spreads,
@@ -67,13 +70,15 @@ def test_a_thin_stratum_is_shrunk_towards_its_province_and_nation() -> None:
     y_sum = np.array([[100.0], [-40.0], [-60.0]])
     strata = StrataSums(("1101:U", "1101:R", "1201:R"), *[np.array([10.0, 30, 10])] * 3, y_sum)
     total = Moments(50, (0,), ((1,),), 50)
-    free = levels(total, strata, np.zeros(0), (), 0)
+    free = levels(total, strata, np.zeros(0), (), Shrinkage(0, 0))
     assert free == pytest.approx({"ID": 0, "11": 1.5, "12": -6, "1101:U": 10, "1101:R": -40 / 30, "1201:R": -6})
-    tied = levels(total, strata, np.zeros(0), (), 40)
+    tied = levels(total, strata, np.zeros(0), (), Shrinkage(40, 40))
     province = 1.5 * 40 / 80
     assert tied["11"] == pytest.approx(province)
     assert tied["1101:U"] == pytest.approx(10 * 10 / 50 + province * 40 / 50)
-    assert levels(total, strata, np.zeros(0), (), 10**9) == pytest.approx(dict.fromkeys(free, 0.0), abs=1e-5)
+    assert levels(total, strata, np.zeros(0), (), Shrinkage(10**9, 10**9)) == pytest.approx(
+        dict.fromkeys(free, 0.0), abs=1e-5
+    )
 
 
 def test_moments_without_a_part_are_those_of_the_rest() -> None:
@@ -94,7 +99,7 @@ def test_the_unexplained_part_is_that_of_the_residuals_around_slopes_and_levels(
         np.array([(z * W[:, None])[place == i].sum(axis=0) for i in range(3)]),
     )
     slopes = solve(total, np.ones(2, dtype=bool)).slopes
-    found = levels(total, strata, slopes, (0, 0), 50)
+    found = levels(total, strata, slopes, (0, 0), Shrinkage(50, 50))
     around = y - X @ slopes - np.array([found[key] for key in keys])[place]
     effective = W.sum() ** 2 / (W**2).sum()
     assert strata.effective_households == pytest.approx(effective)
@@ -106,7 +111,7 @@ def test_the_error_of_a_level_is_that_of_its_mean_its_place_and_its_parent() -> 
     ones = np.array([40.0, 160.0, 0.0])
     keys = ("1101:U", "1101:R", "1201:R")
     strata = StrataSums(keys, ones, ones, ones, np.zeros((3, 1)))
-    errors = level_errors(strata, 1.0, 50)
+    errors = level_errors(strata, 1.0, Shrinkage(50, 50))
     variance = {key: error**2 for key, error in errors.items()}
     assert variance["ID"] == pytest.approx(1 / 200)
     # Equal weights: n households shrunk with k leave 1 / (n + k), and the parent's part.
@@ -116,8 +121,8 @@ def test_the_error_of_a_level_is_that_of_its_mean_its_place_and_its_parent() -> 
     assert variance["1201:R"] == pytest.approx(1 / 50 + 1 / 50 + 1 / 200)
     # One household that weighs as much as all others tells less than forty.
     heavy = StrataSums(keys, ones, ones, ones * np.array([20.0, 1, 1]), np.zeros((3, 1)))
-    assert level_errors(heavy, 1.0, 50)["1101:U"] > errors["1101:U"]
-    assert level_errors(strata, 1.0, 0)["1101:U"] == pytest.approx(40**-0.5)
+    assert level_errors(heavy, 1.0, Shrinkage(50, 50))["1101:U"] > errors["1101:U"]
+    assert level_errors(strata, 1.0, Shrinkage(0, 0))["1101:U"] == pytest.approx(40**-0.5)
 
 
 @pytest.mark.parametrize(("households", "features", "heaviest"), [(120, 30, 1), (120, 30, 9), (600, 12, 9)])
@@ -143,7 +148,7 @@ def test_the_score_error_holds_as_often_as_it_says(households: int, features: in
         sums = [np.array([float(v[m].sum()) for m in here]) for v in (np.ones(households), w, w**2)]
         strata = StrataSums(keys, *sums, np.array([(z * w[:, None])[m].sum(axis=0) for m in here]))
         means = [round(value) for value in x.mean(axis=0)]
-        fitted = fit(names, means, {"full": [True] * features}, total, strata, shrinkage)["full"]
+        fitted = fit(names, means, {"full": [True] * features}, total, strata, Shrinkage(shrinkage, shrinkage))["full"]
         slopes = np.array([fitted.slopes[name] for name in names])
         spread = residual_sd(total, strata, slopes, means, fitted.levels)
         new, where = country(500)
@@ -163,7 +168,7 @@ def test_a_survey_of_a_few_households_gives_finite_figures(households: int) -> N
         ("1101:U",), here, np.array([w.sum()]), np.array([(w**2).sum()]), (sums * w[:, None]).sum(axis=0)[None, :]
     )
     total = moments(x, y, W[:households])
-    fitted = fit(["a", "b"], [0, 0], {"full": [True, True]}, total, strata, 200)["full"]
+    fitted = fit(["a", "b"], [0, 0], {"full": [True, True]}, total, strata, Shrinkage(200, 200))["full"]
     assert len(fitted.slopes) < households
     assert np.isfinite([*fitted.levels.values(), *fitted.level_errors.values(), *fitted.errors.values()]).all()
     if households == 1:
@@ -185,9 +190,52 @@ def test_a_model_without_figures_of_its_survey_has_no_errors_of_its_own() -> Non
     assert trained.coefficient_variance == pytest.approx(0.4**2 / 98)
     weighted = dataclasses.replace(trained, card={**trained.card, "effective_households": 50.0})
     assert weighted.coefficient_variance == pytest.approx(0.4**2 / 48)
-    assert trained.place_variance == pytest.approx(0.4**2 / 4)
+    assert trained.place_variance == trained.province_variance == pytest.approx(0.4**2 / 4)
+    apart = dataclasses.replace(trained, card={**trained.card, "shrinkage_households_province": 8})
+    assert apart.province_variance == pytest.approx(0.4**2 / 8)
     assert trained.signals == {"floor": pytest.approx(0.15**2)}
     # What is error in the slope is no signal, and a slope that is all error has none.
     for error, signal in ((0.0006, 0.12**2), (0.002, 0.0)):
         unsure = Variant({"floor": 0.001}, {"floor": error}, {"ID": 13.0})
         assert dataclasses.replace(trained, variants={"full": unsure}).signals == {"floor": pytest.approx(signal)}
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.1, 0.4])
+def test_the_survey_says_how_much_a_thin_place_is_its_province(spread: float) -> None:
+    """Places that differ by a known variance: k is near residual / place variance, and levels are nearest there."""
+    draw, places, residual = np.random.default_rng(11), 400, 0.4
+    keys = tuple(f"{11 + i // 50}{i % 50:02d}:R" for i in range(places))
+    truth = np.repeat(draw.normal(0, 0.3, places // 50), 50) + draw.normal(0, spread, places)
+    place = np.repeat(np.arange(places), draw.integers(2, 40, places))
+    size = len(place)
+    y = ((truth[place] + draw.normal(0, residual, size)) * 1e6).astype(int)
+    x, w = draw.integers(-500, 500, (size, 1)), draw.integers(1, 4, size)
+    total, z = moments(x, y, w), np.column_stack([x, y]).astype(float)
+    sums = [np.bincount(place, part).astype(float) for part in (np.ones(size), w, w**2)]
+    first = np.column_stack([np.bincount(place, w * column) for column in z.T])
+    strata, slopes = StrataSums(keys, *sums, first), solve(total, np.ones(1, dtype=bool)).slopes
+
+    said = shrinkage_of(total, strata, slopes)
+
+    def error(shrinkage: Shrinkage) -> float:
+        found = levels(total, strata, slopes, [0], shrinkage)
+        return float(np.mean((np.array([found[key] for key in keys]) / 1e6 - truth) ** 2))
+
+    some = (0, 1, 2, 4, 8, 16, 32, 64, 200, 1000, MOST_SHRINKAGE)
+    best = min(error(Shrinkage(place, province)) for place in some for province in some)
+    assert error(said) < 1.1 * best
+    assert said.province < 10
+    if spread:
+        assert said.place == pytest.approx((residual / spread) ** 2, rel=0.5)
+    else:
+        assert said.place > 100
+
+
+def test_one_place_says_nothing_of_how_places_differ() -> None:
+    z = np.column_stack([X, Y]).astype(float)
+    ones = np.full(1, float(HOUSEHOLDS))
+    strata = StrataSums(("1101:U",), ones, np.array([W.sum()]), np.array([(W**2).sum()]), (z * W[:, None]).sum(0)[None])
+    total = moments(X, Y, W)
+    assert shrinkage_of(total, strata, solve(total, np.ones(2, dtype=bool)).slopes) == Shrinkage(
+        MOST_SHRINKAGE, MOST_SHRINKAGE
+    )

@@ -37,7 +37,7 @@ def test_it_is_what_a_survey_of_every_family_would_train(spark: SparkSession) ->
     model = train(
         frame(spark, tables.SURVEY_HOUSEHOLD, homes),
         frame(spark, tables.SURVEY_MEMBER, people),
-        shrinkage=rules.shrinkage_households,
+        shrinkage=rules.shrinkage,
         folds=rules.folds,
         interval=rules.interval,
     )

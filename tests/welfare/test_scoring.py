@@ -170,3 +170,16 @@ def test_a_model_that_was_made_without_a_variant_uses_the_next(spark: SparkSessi
     scored = scoring.score(design, older, on=date(2026, 3, 31), rules=config.load().welfare)
 
     assert [row[c.MODEL_VARIANT] for row in scored.collect()] == ["person"]
+
+
+def test_members_are_scored_under_another_model_by_the_variant_that_the_family_would_take(spark: SparkSession) -> None:
+    of_dwelling = replace(MODEL.variants["dwelling"], slopes=SLOPES | {"education_mean": 0.001})
+    older = replace(MODEL, variants={"full": of_dwelling, "dwelling": of_dwelling, "person": MODEL.variants["person"]})
+    people = spark.createDataFrame(
+        [(name, name, 300) for name in ("asset", "utility", "3201U")], "unit string, model_variant string, x long"
+    ).withColumnRenamed("x", "x_education_mean")
+
+    found = {row["unit"]: row[scoring.MEMBER_POINTS] for row in scoring.member_points(people, older).collect()}
+
+    # Schooling is a tier above the mean; the table's own variants are none of this model's.
+    assert found == {"asset": 100_000, "utility": 50_000}

@@ -23,9 +23,8 @@ FAMILIES = [
 
 
 def test_probabilities_are_normal_and_the_border_is_where_the_interval_straddles_a_cut(spark: SparkSession) -> None:
-    rows = [(name, score, error, score / 1e6) for name, score, error in [*FAMILIES, ("sure", 13_400_000, 0)]]
-    rows.append(("unranked", None, None, None))
-    scored = spark.createDataFrame(rows, "family_id string, score long, score_error long, log_expenditure double")
+    rows = [*FAMILIES, ("sure", 13_400_000, 0), ("unranked", None, None)]
+    scored = spark.createDataFrame(rows, "family_id string, score long, score_error long")
     placed = classify(scored, CUTS, residual_sd=0.4, smearing=1.1, interval=0.8)
     found = {row[c.FAMILY_ID]: row for row in placed.collect()}
     assert {row[c.DECILE_STATE] for row in found.values()} == {BORDERLINE, CLEAR, None}
@@ -48,6 +47,7 @@ def test_probabilities_are_normal_and_the_border_is_where_the_interval_straddles
             assert row[c.DECILE_PERMILLE] is None
         spread = z * np.sqrt(0.4**2 + (error / 1e6) ** 2)
         middle = np.exp(score / 1e6) * 1.1
+        assert row[c.EXPENDITURE_IDR_MONTH] == pytest.approx(middle, abs=1)
         assert row[c.EXPENDITURE_LOW_IDR_MONTH] == pytest.approx(middle * np.exp(-spread), rel=1e-5)
         assert row[c.EXPENDITURE_HIGH_IDR_MONTH] == pytest.approx(middle * np.exp(spread), rel=1e-5)
     assert found["sure"][c.DECILE_STATE] == CLEAR
