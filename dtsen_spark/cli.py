@@ -28,6 +28,7 @@ from dtsen_spark import (
     replay,
     report,
     rights,
+    rotation,
     session,
     simulation,
     summary,
@@ -86,6 +87,12 @@ NikOption = Annotated[str, typer.Option("--nik", help="- : read the NIK from sta
 LanguageOption = Annotated[str, typer.Option("--lang", help="id or en.")]
 PurposeOption = Annotated[str, typer.Option("--purpose", help="What the look is for; kept in ops/access_log.")]
 WhoOption = Annotated[str | None, typer.Option("--who", help="Who looks; default: the user of the system.")]
+NewKeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--new-key-file", help="File of mode 600 with the new key (64 hex digits); default: DTSEN_NEW_ID_KEY."
+    ),
+]
 BlockOption = Annotated[
     Block | None,
     typer.Option(
@@ -605,6 +612,29 @@ def report_access(
     number = _standard_input(nik)
     held = rights.access_report(_open(lake, settings, "access-report"), settings, number, purpose=purpose, actor=who)
     out.print(json.dumps(held, indent=2, sort_keys=True, default=str, ensure_ascii=False), markup=False)
+
+
+@app.command("rotate-key")
+def rotate_key(
+    lake: LakeOption,
+    new_key_file: NewKeyOption = None,
+    who: WhoOption = None,
+    config: ConfigOption = None,
+    setting: SetOption = None,
+    master: MasterOption = None,
+) -> None:
+    """Change the key of all opaque ids, and keep a crosswalk from the old ids to the new ones."""
+    settings = _load(config, setting, master)
+    key = privacy.new_id_key(new_key_file)
+    with lakes.hold(lake):
+        store = _open(lake, settings, "rotate-key")
+        done = rotation.rotate(store, settings, key, Registry(store).published_ever(), who)
+    said = "had been changed before" if done.again else "is changed"
+    out.print(f"the id key {said}: number {done.number}, {done.ids:,} ids in {tables.ID_CROSSWALK.path}")
+    if done.in_lake:
+        out.print("the lake's own key was replaced; keep a copy of the new one, the old one stays beside it")
+    else:
+        out.print(f"give the new key from now on, as {privacy.ID_KEY_VARIABLE} or in privacy.key_file")
 
 
 @app.command("breach")

@@ -99,6 +99,9 @@ FINGERPRINT = _col(
     "fingerprint", _STRING, "SHA-256 of everything a stage depends on: code, configuration, inputs.", _PUBLIC
 )
 SECONDS = _col("seconds", _DOUBLE, "Duration.", _PUBLIC, unit="s")
+OLD_ID = _col("old_id", _STRING, "Id of a person or family under any earlier key.")
+NEW_ID = _col("new_id", _STRING, "Id of the same person or family under the key of the rotation.")
+ROTATION = _col("rotation", _STRING, "Number of the change of the id key, from 1.", _PUBLIC)
 BLOCKS = _col(
     "blocks",
     _STRING,

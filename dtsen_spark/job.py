@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark import privacy, tables
+from dtsen_spark import rotation, tables
 from dtsen_spark.config import Config
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import UsageError
@@ -118,10 +118,13 @@ class Job:
             table: The contract.
 
         Returns:
-            The table's rows, of earlier periods as well where it is sliced; None where that release has no such table.
+            The table's rows, of earlier periods as well where it is sliced, their ids as under the key of now; None
+            where that release has no such table.
         """
         version = self.published_versions.get(table.path)
-        return None if version is None else self.lake.read(table, version=version)
+        if version is None:
+            return None
+        return rotation.of_today(self.lake, table, self.lake.read(table, version=version))
 
     def write(self, table: TableContract, df: DataFrame) -> Written:
         """Write a table of the build; a published table gets its period and release id here.
@@ -159,4 +162,4 @@ class Job:
 
     def id_key(self) -> bytes:
         """Return the key of opaque ids."""
-        return privacy.id_key(self.lake.root, self.config.privacy.key_file)
+        return rotation.id_key(self.lake.root, self.config)

@@ -26,9 +26,9 @@ from dtsen_spark import (
     lake,
     linkage,
     marts,
-    privacy,
     programs,
     quality,
+    rotation,
     session,
     tables,
     welfare,
@@ -179,7 +179,9 @@ def code_fingerprint() -> str:
     return digest.hexdigest()
 
 
-def fingerprints(config: Config, plan: LandingPlan, period: Period, previous: str | None) -> dict[str, str]:
+def fingerprints(
+    config: Config, plan: LandingPlan, period: Period, previous: str | None, rotations: int = 0
+) -> dict[str, str]:
     """Return the fingerprint of every stage: each hangs on the one before it.
 
     Args:
@@ -187,11 +189,12 @@ def fingerprints(config: Config, plan: LandingPlan, period: Period, previous: st
         plan: The deliveries that the period takes.
         period: Period of the release.
         previous: Last published release.
+        rotations: How often the id key was changed: what a stage did under another key is not done.
 
     Returns:
         64 hex digits by stage name.
     """
-    text = json.dumps([code_fingerprint(), plan.fingerprint, period.text, previous])
+    text = json.dumps([code_fingerprint(), plan.fingerprint, period.text, previous, rotations])
     found: dict[str, str] = {}
     for stage in STAGES:
         text = hashlib.sha256(f"{text} {stage.name} {config.fingerprint(*stage.sections)}".encode()).hexdigest()
@@ -231,7 +234,7 @@ def run(request: RunRequest, config: Config, progress: Callable[[StageReport], N
         release_id = registry.open(period.text, revise=request.revise)
         config = with_frozen_models(config, registry, period)
         job = _job(registry, config, release_id, request.landing)
-        wanted = fingerprints(config, plan, period, job.previous_release)
+        wanted = fingerprints(config, plan, period, job.previous_release, rotation.number(store.root))
         reports = _run_stages(job, stages, wanted, progress)
         return _conclude(job, registry, request, reports)
 
@@ -381,7 +384,7 @@ def publish(store: Lake, config: Config, period: str) -> tuple[str, bool]:
         run_id=uuid4().hex,
         signoff_roles=config.release.signoff_roles,
         sign=lambda published: signed(
-            _manifest(store, config, release_id, published), privacy.id_key(store.root, config.privacy.key_file)
+            _manifest(store, config, release_id, published), rotation.id_key(store.root, config)
         ),
     )
     return release_id, changed
@@ -397,7 +400,9 @@ def _manifest(store: Lake, config: Config, release_id: str, published: Mapping[s
         "previous_release": last.get("previous_release"),
         "code_sha256": code_fingerprint(),
         # How Spark runs changes no result, and a lake may move.
-        "configuration": config.model_dump(mode="json", exclude={"spark": True, "privacy": {"key_file"}}),
+        "configuration": config.model_dump(
+            mode="json", exclude={"spark": True, "privacy": {"key_file", "tombstone_key_file"}}
+        ),
         "models": last.get("models", {}),
         "inputs": [
             {"batch": f"{row[c.SOURCE]}/{row[c.SOURCE_TABLE]}/{row[c.BATCH_ID]}", "sha256": row[c.MANIFEST_SHA256]}

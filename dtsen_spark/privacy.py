@@ -4,6 +4,7 @@ A key and a looked-up NIK enter Spark only as columns of a one-row frame: a lite
 """
 
 import getpass
+import hashlib
 import os
 import re
 import secrets
@@ -31,7 +32,9 @@ _ID_HEX_DIGITS: Final = 24  # 96 bits: among 3e8 persons the chance of one colli
 _NIK: Final = re.compile(r"\d{16}")
 # An id behind which one person or family stands: opaque, and personal all the same (UU 27/2022 art. 1).
 _SUBJECT_IDS: Final = frozenset({c.PERSON_ID, c.OTHER_PERSON_ID, c.HEAD_PERSON_ID, c.FAMILY_ID})
+KEYED_IDS: Final = (*sorted(_SUBJECT_IDS), c.UNIT_ID)
 ID_KEY_VARIABLE: Final = "DTSEN_ID_KEY"
+NEW_ID_KEY_VARIABLE: Final = "DTSEN_NEW_ID_KEY"
 
 
 def id_key(lake: Path, key_file: str = "") -> bytes:
@@ -51,8 +54,56 @@ def id_key(lake: Path, key_file: str = "") -> bytes:
         return _parse(text, f"environment variable {ID_KEY_VARIABLE}")
     if key_file:
         return key_of_file(Path(key_file))
-    path = lake / ".keys" / "id.key"
+    path = _own_key(lake)
     return key_of_file(path) if path.exists() else _make(path)
+
+
+def _own_key(lake: Path) -> Path:
+    return lake / ".keys" / "id.key"
+
+
+def new_id_key(key_file: Path | None) -> bytes:
+    """Return the key that is to take the place of the id key, from a file or the environment, never an argument.
+
+    Args:
+        key_file: File of mode 600; None = the environment variable ``DTSEN_NEW_ID_KEY``.
+
+    Raises:
+        UsageError: There is neither.
+        ConfigError: It is no key, or its file can be read by others.
+    """
+    if key_file is not None:
+        return key_of_file(key_file)
+    text = os.environ.get(NEW_ID_KEY_VARIABLE)
+    if text is None:
+        message = f"name a file of mode 600 with the new key by --new-key-file, or give it as {NEW_ID_KEY_VARIABLE}"
+        raise UsageError(message)
+    return _parse(text, f"environment variable {NEW_ID_KEY_VARIABLE}")
+
+
+def fingerprint(key: bytes) -> str:
+    """Return what tells one key from another and nothing else of it."""
+    return hashlib.sha256(b"fingerprint of an id key" + key).hexdigest()[:16]
+
+
+def replace_id_key(lake: Path, key: bytes) -> bool:
+    """Put a new id key in the place of the lake's own; the old one stays beside it, under its fingerprint.
+
+    Args:
+        lake: Root of the lake.
+        key: The new key.
+
+    Returns:
+        False where the lake has no key of its own: then whoever gives the key gives the new one from now on.
+    """
+    path = _own_key(lake)
+    if not path.exists():
+        return False
+    old = key_of_file(path)
+    if old != key:
+        _write_key(path.with_name(f"id.key.{fingerprint(old)}"), old)
+        _write_key(path, key)
+    return True
 
 
 def tombstone_key(lake: Path, key_file: str = "") -> bytes:
@@ -93,17 +144,20 @@ def key_of_file(path: Path) -> bytes:
 
 
 def _make(path: Path) -> bytes:
+    key = secrets.token_bytes(_KEY_BYTES)
+    _write_key(path, key)
+    log.warning("made a new key: keep a copy, what it made cannot be made again without it", file=str(path))
+    return key
+
+
+def _write_key(path: Path, key: bytes) -> None:
     # Written under another name first: a key file is whole or not there, even if the process dies here.
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = secrets.token_hex(_KEY_BYTES)
-    half = path.with_suffix(f".{os.getpid()}")
+    half = path.with_name(f"{path.name}.half")
+    half.unlink(missing_ok=True)
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(key)
+        file.write(key.hex())
     half.replace(path)
-    log.warning(
-        "made a new key: keep a copy, without it what it made in this lake cannot be made again", file=str(path)
-    )
-    return bytes.fromhex(key)
 
 
 def _parse(text: str, where: str) -> bytes:
@@ -130,8 +184,12 @@ def with_opaque_id(df: DataFrame, key: bytes, message: Column, name: str, prefix
     Returns:
         ``df`` with ``name``; the same rows. The one-row key frame is joined by broadcast (1 : n).
     """
-    opaque = F.concat(F.lit(prefix), F.upper(F.substring(keyed_hash(message), 1, _ID_HEX_DIGITS)))
-    return without_key(with_key(df, key).withColumn(name, opaque))
+    return without_key(with_key(df, key).withColumn(name, opaque_id(message, F.lit(prefix))))
+
+
+def opaque_id(message: Column, prefix: Column) -> Column:
+    """Return the opaque id of a message in a frame from ``with_key``: the prefix and 96 bits of the keyed hash."""
+    return F.concat(prefix, F.upper(F.substring(keyed_hash(message), 1, _ID_HEX_DIGITS)))
 
 
 def with_key(df: DataFrame, key: bytes) -> DataFrame:

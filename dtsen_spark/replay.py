@@ -20,7 +20,7 @@ import structlog
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark import pipeline, privacy, tables
+from dtsen_spark import pipeline, rotation, tables
 from dtsen_spark.config import Config
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import LakeError, UsageError
@@ -102,9 +102,9 @@ def replay(lake: Lake, config: Config, period: str, progress: Callable[[str], No
         LakeError: Deliveries or the former release are not kept any more.
     """
     release = _release(Registry(lake), period)
-    key = privacy.id_key(lake.root, config.privacy.key_file)
+    key = rotation.id_key(lake.root, config)
     if not is_genuine(release.manifest, key):
-        message = f"{release.release_id}: its manifest is missing or was not signed with this lake's id key"
+        message = f"{release.release_id}: its manifest is missing or was not signed with the id key of now"
         raise UsageError(message)
     manifest = release.manifest["manifest"]
     root = lake.root / "build" / f"{release.release_id}.replay"
@@ -156,7 +156,8 @@ def _configuration(config: Config, manifest: Mapping[str, Any], root: Path) -> C
     """Return the configuration of then, with the models of then, on the Spark of now."""
     stored = dict(manifest["configuration"])
     key_file = config.privacy.key_file or str(root / ".keys" / "id.key")
-    stored["privacy"] = {**stored["privacy"], "key_file": key_file}
+    files = {"key_file": key_file, "tombstone_key_file": config.privacy.tombstone_key_file}
+    stored["privacy"] = {**stored["privacy"], **files}
     then = Config.model_validate({**stored, "spark": config.spark.model_dump()})
     return pipeline.with_models(then, manifest["models"])
 
@@ -205,6 +206,10 @@ def _lake_of_then(lake: Lake, manifest: Mapping[str, Any], root: Path) -> Lake:
     for layer in ("bronze", *sorted({table.layer for table in _published()})):
         if (lake.root / layer).is_dir():
             (root / layer).symlink_to(lake.root / layer, target_is_directory=True)
+    (root / "ops").mkdir()
+    for table in (tables.KEY_ROTATION, tables.ID_CROSSWALK):
+        if lake.exists(table):
+            (root / table.path).symlink_to(lake.path(table), target_is_directory=True)
     # A copy: a stage that finds no model would register one.
     if (lake.root / "models").is_dir():
         shutil.copytree(lake.root / "models", root / "models")

@@ -1396,6 +1396,24 @@ TOMBSTONE: Final = TableContract(
     ),
 )
 
+KEY_ROTATION: Final = TableContract(
+    layer="ops",
+    name="key_rotation",
+    one_row_is="change of the id key: it holds from this row on",
+    key=(c.ROTATION,),
+    fields=fields(
+        c.ROTATION, c.FINGERPRINT, c.ROWS, c.DETAIL, c.ACTOR, c.RECORDED_AT, required=(c.ROTATION, c.FINGERPRINT)
+    ),
+)
+ID_CROSSWALK: Final = TableContract(
+    layer="ops",
+    name="id_crosswalk",
+    one_row_is="change of the id key × id that was ever given out before it; for auditors",
+    key=(c.ROTATION, c.OLD_ID),
+    fields=fields(c.OLD_ID, c.NEW_ID, c.ROTATION, required=(c.OLD_ID, c.NEW_ID, c.ROTATION)),
+    slice_by=(c.ROTATION,),
+)
+
 TABLES: Final[tuple[TableContract, ...]] = (
     STANDING,
     SET_ASIDE,
@@ -1441,4 +1459,6 @@ TABLES: Final[tuple[TableContract, ...]] = (
     LEAVER_DECISION,
     ACCESS_LOG,
     TOMBSTONE,
+    KEY_ROTATION,
+    ID_CROSSWALK,
 )

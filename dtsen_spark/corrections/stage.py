@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark import tables
+from dtsen_spark import rotation, tables
 from dtsen_spark.accepted import accepted_rows, is_delivered
 from dtsen_spark.corrections import answers, intake, machine, overrides, subjects, terms, values
 from dtsen_spark.corrections.terms import Rules
@@ -44,7 +44,8 @@ def run(job: Job) -> None:
     if verified:
         job.write(tables.OVERRIDE, overrides.settled(reduce(DataFrame.unionByName, verified)))
     if _delivered(job, _ANSWERS):
-        found = answers.disagreements(job, _accepted(job, _ANSWERS))
+        # Answered by the ids that were handed over.
+        found = answers.disagreements(job, rotation.translated(job.lake, _accepted(job, _ANSWERS)))
         if found is not None:
             job.write(tables.ANSWER, found)
             _account_answers(job)
@@ -67,7 +68,7 @@ def _visits(job: Job) -> list[DataFrame]:
     drawn = job.lake.exists(tables.ASSIGNMENT) and _delivered(job, _VISITS)
     if not drawn or families is None or membership is None:
         return []
-    assignments = job.lake.read(tables.ASSIGNMENT)
+    assignments = rotation.translated(job.lake, job.lake.read(tables.ASSIGNMENT))
     return [overrides.of_visits(_accepted(job, _VISITS), assignments, families, membership)]
 
 

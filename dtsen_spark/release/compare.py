@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark import rotation
 from dtsen_spark.lake import Lake
 from dtsen_spark.release.leavers import decisions_of, unit_id, with_outcome
 from dtsen_spark.release.registry import Registry
@@ -53,9 +54,10 @@ def changes(registry: Registry, program: str, since: str, until: str) -> DataFra
     Raises:
         UsageError: The program or one of the periods was never published.
     """
-    earlier_side = _side(decisions_of(registry, program, since), _SIDES[0])
+    lake = registry.lake
+    earlier_side = _side(lake, decisions_of(registry, program, since), _SIDES[0])
     decided = with_outcome(registry, decisions_of(registry, program, until), program)
-    later_side = _side(decided, _SIDES[1])
+    later_side = _side(lake, decided, _SIDES[1])
     earlier, later = (F.coalesce(f"_in{side}", F.lit(False)) for side in _SIDES)
     # unit of one period : unit of the other is 0..1 : 0..1.
     both = earlier_side.join(later_side, "_unit", "full_outer").where(earlier | later)
@@ -66,9 +68,10 @@ def changes(registry: Registry, program: str, since: str, until: str) -> DataFra
     return both.select(*ids, change.alias(c.CHANGE), why.alias(c.CHANGE_CAUSE), *facts)
 
 
-def _side(decided: DataFrame, side: str) -> DataFrame:
-    return decided.select(
-        unit_id().alias("_unit"),
+def _side(lake: Lake, decided: DataFrame, side: str) -> DataFrame:
+    # Compared under one key; told as each release was published.
+    return rotation.translated(lake, decided.withColumn("_unit", unit_id()), ["_unit"]).select(
+        "_unit",
         *(F.col(name).alias(f"{name}{side}") for name in (*_IDS, *_FACTS)),
         (F.col(c.DECISION) == _SELECTED).alias(f"_in{side}"),
         F.coalesce(c.CHANGE_CAUSE, F.array_join(c.REASONS, ", ")).alias(f"_why{side}"),

@@ -202,6 +202,10 @@ class Registry:
         """Return the published releases in order, without those that were rolled back."""
         return chain_of(self.events())
 
+    def published_ever(self) -> list[str]:
+        """Return every release that was ever published, those that were rolled back as well, sorted."""
+        return sorted({event[c.RELEASE_ID] for event in self.events() if event[c.STATE] == State.PUBLISHED})
+
     def is_published(self, period: str) -> bool:
         """Say whether the newest release of a period is published."""
         newest = self._newest(period)

@@ -10,7 +10,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark import dictionary, tables
+from dtsen_spark import dictionary, rotation, tables
+from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import UsageError
 from dtsen_spark.lake import Lake
 
@@ -63,9 +64,13 @@ def affected(store: Lake, table: str, since: datetime, until: datetime, out: Pat
     if not versions:
         message = f"--table {table}: it held nothing that can still be read between {since} and {until}"
         raise UsageError(message)
-    of_version = [_persons(store, store.read(contract, version=version), table) for version in versions]
+    # A version of before a change of the id key holds old ids.
+    of_version = [
+        _persons(store, rotation.translated(store, store.read(contract, version=version)), table)
+        for version in versions
+    ]
     persons = reduce(DataFrame.union, of_version)
-    known = store.read(tables.PERSON).select(c.PERSON_ID, c.NIK, c.REGION_CODE)
+    known = _read(store, tables.PERSON).select(c.PERSON_ID, c.NIK, c.REGION_CODE)
     out.mkdir(parents=True, mode=_OWNER_ONLY)
     out.chmod(_OWNER_ONLY)  # whatever the process's mask is
     # Persons 1 : 1 master; who has left the register since is listed without a NIK.
@@ -89,14 +94,18 @@ def _persons(store: Lake, df: DataFrame, table: str) -> DataFrame:
     if c.FAMILY_ID in df.columns:
         return _of_families(store, df)
     if c.RECORD_ID in df.columns:
-        members = store.read(tables.MEMBERSHIP).select(c.RECORD_ID, c.PERSON_ID)
+        members = _read(store, tables.MEMBERSHIP).select(c.RECORD_ID, c.PERSON_ID)
         return df.join(members, c.RECORD_ID).select(c.PERSON_ID)  # records n : 1 persons
     if c.NIK in df.columns:
-        return df.join(store.read(tables.PERSON).select(c.NIK, c.PERSON_ID), c.NIK).select(c.PERSON_ID)  # n : 1
+        return df.join(_read(store, tables.PERSON).select(c.NIK, c.PERSON_ID), c.NIK).select(c.PERSON_ID)  # n : 1
     message = f"--table {table}: it holds nothing of a person"
     raise UsageError(message)
 
 
+def _read(store: Lake, table: TableContract) -> DataFrame:
+    return rotation.translated(store, store.read(table))
+
+
 def _of_families(store: Lake, df: DataFrame) -> DataFrame:
-    members = store.read(tables.FAMILY_MEMBER).select(c.FAMILY_ID, c.PERSON_ID)
+    members = _read(store, tables.FAMILY_MEMBER).select(c.FAMILY_ID, c.PERSON_ID)
     return df.select(c.FAMILY_ID).distinct().join(members, c.FAMILY_ID).select(c.PERSON_ID)  # 1 : n members

@@ -16,8 +16,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
 from dtsen_spark import columns as c
+from dtsen_spark import tables
 from dtsen_spark.contract import local_frame
 from dtsen_spark.lake import Lake
+from dtsen_spark.privacy import looked_up
 
 OWN: Final = "own"
 MENTIONS: Final = "mentions"
@@ -167,7 +169,7 @@ def keys_of(store: Lake, nik: str) -> Keys:
         if (layer, name) == ("master", "person"):
             rows = store.read_folder(folder).join(frame, c.NIK, "left_semi").select(c.PERSON_ID).collect()  # one or two
             persons |= {row[0] for row in rows}
-    known = sorted(persons)
+    known = sorted(persons | _other_ids(store, persons))
     if known:
         ids = F.broadcast(local_frame(store.spark, [(one,) for one in known], f"{c.PERSON_ID} string"))
         for folder in store.folders():
@@ -175,3 +177,17 @@ def keys_of(store: Lake, nik: str) -> Keys:
                 rows = store.read_folder(folder).join(ids, c.PERSON_ID, "left_semi").select(c.RECORD_ID).collect()
                 records |= {row[0] for row in rows}  # a person's records
     return Keys(nik, tuple(sorted(records)), tuple(known))
+
+
+def _other_ids(store: Lake, persons: Iterable[str]) -> set[str]:
+    """The ids that the same persons had or have under other keys: a few."""
+    if not store.exists(tables.ID_CROSSWALK):
+        return set()
+    walk = store.read(tables.ID_CROSSWALK)
+
+    def across(source: str, ids: Iterable[str], target: str) -> set[str]:
+        found = walk.join(looked_up(store.spark, source, ids), source, "left_semi").select(target).collect()
+        return {row[0] for row in found}
+
+    since = across(c.OLD_ID, persons, c.NEW_ID)
+    return since | across(c.NEW_ID, since | set(persons), c.OLD_ID)
