@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
@@ -24,6 +24,7 @@ from dtsen_spark.synthetic import write_manifest
 _VISITS: Final = "verifikasi/hasil"
 _SPENDS: Final = "_spends"
 _SELECTED: Final = "_selected"
+_CHANGES: Final = "_changes"
 
 
 def sample(lake: Lake, release_id: str, period: str, programs: tuple[str, ...], budget: int) -> int:
@@ -129,7 +130,8 @@ def simulate(lake: Lake, truth: Path, landing: Path, as_of: str) -> int:
     """Play the visits of the newest assignments from the truth of a synthetic nation, as a delivery.
 
     One family in twenty is not met and one in fifty refuses, by a hash of the assignment. Who is met tells what the
-    family truly spends. Truth holds no indicators, so the visits change none.
+    family truly spends, and the officer reports the dwelling and assets that are found, where the truth has them
+    (``dwelling.parquet``, items of Regsosek's form).
 
     Args:
         lake: The lake, with ``verify/assignment``.
@@ -167,7 +169,7 @@ def simulate(lake: Lake, truth: Path, landing: Path, as_of: str) -> int:
 def _visits(lake: Lake, truth: Path) -> DataFrame:
     """Return the answers of the newest assignments: a row for each, sorted."""
     newest = lake.read(tables.ASSIGNMENT)
-    spent = true_spending(lake, truth, newest.select(c.FAMILY_ID).distinct())
+    spent = true_living(lake, truth, newest.select(c.FAMILY_ID).distinct())
     met = F.pmod(F.xxhash64(F.lit("visit"), c.ASSIGNMENT_ID), F.lit(100))
     outcome = F.when(met < 5, "3").when(met < 7, "4").when(F.col("log_expenditure").isNull(), "5").otherwise("1")
     return (
@@ -178,8 +180,8 @@ def _visits(lake: Lake, truth: Path) -> DataFrame:
             c.FAMILY_ID,
             F.col(c.OFFICER).alias("officer_id"),
             outcome.alias("outcome"),
-            F.lit("{}").alias("changes"),
-            F.lit("[]").alias("photos"),
+            F.coalesce(F.when(outcome == "1", F.col(_CHANGES)), F.lit("{}")).alias("changes"),
+            F.when(outcome == "1", _photo()).otherwise(F.lit("[]")).alias("photos"),
             F.when(outcome == "1", F.round(F.exp("log_expenditure")).cast("long").cast("string")).alias(
                 "pengeluaran_per_kapita"
             ),
@@ -187,8 +189,13 @@ def _visits(lake: Lake, truth: Path) -> DataFrame:
     )
 
 
-def true_spending(lake: Lake, truth: Path, wanted: DataFrame) -> DataFrame:
-    """Return what families of the published release truly spend, by the truth of a synthetic nation.
+def _photo() -> Column:
+    """Return the list of a visit's photos: there are none, so a digest of the assignment stands for one."""
+    return F.to_json(F.array(F.sha2(F.concat(F.lit("photo "), c.ASSIGNMENT_ID), 256)))
+
+
+def true_living(lake: Lake, truth: Path, wanted: DataFrame) -> DataFrame:
+    """Return how families of the published release truly live, by the truth of a synthetic nation.
 
     Args:
         lake: The lake.
@@ -197,7 +204,8 @@ def true_spending(lake: Lake, truth: Path, wanted: DataFrame) -> DataFrame:
 
     Returns:
         One row for each of them that has a true family, the one of most of its members: ``family_id``,
-        ``log_expenditure`` (log of rupiah per person and month).
+        ``log_expenditure`` (log of rupiah per person and month), ``_changes`` (JSON of what a visit finds of dwelling
+        and assets, null where the truth has none).
     """
     read = lake.spark.read.parquet
     members = lake.read(tables.FAMILY_MEMBER).select(c.FAMILY_ID, c.PERSON_ID)
@@ -214,9 +222,18 @@ def true_spending(lake: Lake, truth: Path, wanted: DataFrame) -> DataFrame:
         .count()
     )
     home = votes.groupBy(c.FAMILY_ID).agg(F.max(F.struct("count", "true_family_id"))["true_family_id"].alias("home"))
-    spent = read(str(truth / "consumption.parquet"))
+    facts = read(str(truth / "consumption.parquet")).select("true_family_id", "log_expenditure")
+    dwelling = truth / "dwelling.parquet"
+    if dwelling.exists():
+        items = read(str(dwelling))
+        found = F.to_json(F.struct(*(name for name in items.columns if name != "true_family_id")))
+        # A true family has one dwelling: 1 : 0..1.
+        facts = facts.join(items.select("true_family_id", found.alias(_CHANGES)), "true_family_id", "left")
+    else:
+        facts = facts.withColumn(_CHANGES, F.lit(None).cast("string"))
     # A true family spends once: n : 1.
-    return home.join(spent, F.col("home") == F.col("true_family_id")).select(c.FAMILY_ID, "log_expenditure")
+    joined = home.join(facts, F.col("home") == F.col("true_family_id"))
+    return joined.select(c.FAMILY_ID, "log_expenditure", _CHANGES)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from dtsen_spark.synthetic.delivery import MODES, PERSON, Delivery, World
 from dtsen_spark.synthetic.draw import Draws
 from dtsen_spark.tables import LANDING
 
+_CHECK: Final = "check"  # name of the visit that sees what is true today
 SCRATCH: Final = "_scratch"  # beside landing/ and truth/ while they are made
 _CSV: Final = {"escape": '"', "ignoreLeadingWhiteSpace": "false", "ignoreTrailingWhiteSpace": "false", "emptyValue": ""}
 _FILE: Final = "_file"
@@ -188,12 +189,13 @@ def _sha256(path: Path) -> str:
 
 
 def write_truth(world: World, records: DataFrame, folder: Path) -> None:
-    """Write who each record is, who lives in which family, and what families truly spend.
+    """Write who each record is, who lives in which family, what families truly spend and how they live.
 
     Args:
         world: The nation.
         records: From ``truth_of``: every record that was delivered.
-        folder: Where ``person.parquet``, ``family.parquet`` and ``consumption.parquet`` go.
+        folder: Where ``person.parquet``, ``family.parquet``, ``consumption.parquet`` and ``dwelling.parquet`` (items
+            of Regsosek's form as a visit of today would find them) go.
     """
     records.write.mode("overwrite").parquet(str(folder / "person.parquet"))
     members = world.persons.where(F.col("alive") & (F.col("copy") == 0))
@@ -203,6 +205,11 @@ def write_truth(world: World, records: DataFrame, folder: Path) -> None:
     world.families.select(_family_id().alias("true_family_id"), "log_expenditure").write.mode("overwrite").parquet(
         str(folder / "consumption.parquet")
     )
+    found = world.dwellings.visited(world.families, _CHECK)
+    found.select(
+        _family_id().alias("true_family_id"),
+        *(column.alias(name) for name, column in world.dwellings.regsosek().items()),
+    ).write.mode("overwrite").parquet(str(folder / "dwelling.parquet"))
 
 
 def truth_of(deliveries: Sequence[Delivery], draws: Draws, *more: str) -> DataFrame:

@@ -24,7 +24,7 @@ def released(spark, small_lake):
     store = Lake(spark, small_lake.root)
     release = small_lake.outcome.release_id
     drawn_from = verification.families(store, release, ("pkh",))
-    spent = verification.true_spending(store, small_lake.nation / "truth", drawn_from.select(c.FAMILY_ID))
+    spent = verification.true_living(store, small_lake.nation / "truth", drawn_from.select(c.FAMILY_ID))
     members = store.read(tables.SCORE).select(c.FAMILY_ID, c.MEMBERS)
     rows = (
         drawn_from.withColumn(c.STRATUM, sampling.stratum(0))
@@ -92,3 +92,15 @@ def test_visits_go_from_their_draw_to_estimated_errors(spark, small_lake, settin
     villages = assignments.agg(F.count_distinct(c.REGION_CODE)).collect()[0][0]
     assert files == villages
     assert Registry(store).current() == release, "a draw publishes nothing"
+    # What was found in the dwellings stands as verified values, with the photo's digest.
+    seen = store.read(tables.OVERRIDE, build=f"{MONTH}.1").where(F.col(c.ORIGIN) == "FIELD_CHECK")
+    areas = seen.where(F.col(c.INDICATOR) == c.FLOOR_AREA_M2).withColumnRenamed(c.TICKET_ID, c.ASSIGNMENT_ID)
+    placed = areas.join(assignments, c.ASSIGNMENT_ID)
+    true = verification.true_living(store, nation / "truth", placed.select(c.FAMILY_ID))
+    told = F.get_json_object("_changes", "$.r302")
+    found = placed.join(true, c.FAMILY_ID).select(
+        (F.col(c.VALUE_TEXT) == told).alias("as_found"), c.STATE, F.size(c.EVIDENCE).alias("photos")
+    )
+    rows = found.collect()
+    assert len(rows) > 0.8 * BUDGET
+    assert {tuple(row) for row in rows} == {(True, "STANDING", 1)}
