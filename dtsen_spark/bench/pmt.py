@@ -57,13 +57,9 @@ def _survey(spark: SparkSession, root: Path, households: int) -> tuple[DataFrame
     ids = spark.range(households)
     draw = _drawn("id")
     kab = F.lit(3201) + F.pmod(draw("kab"), F.lit(_KABS))
-    # What a household spends follows some of its indicators, so that there is something to find.
-    log = (
-        13.4
-        + F.pmod(draw(c.FLOOR), F.lit(5)) / 20
-        + F.pmod(draw(c.POWER), F.lit(7)) / 20
-        + (draw("noise") % 1000) / 1500
-    )
+    # What a household spends follows from some of its goods, so that there is something to find.
+    goods = [F.when(_number(name, draw) % 2 == 0, 0.4).otherwise(0.0) for name in (c.HAS_FRIDGE, c.HAS_CAR, c.HAS_LAND)]
+    log = 13.2 + goods[0] + goods[1] + goods[2] + (draw("noise") % 1000) / 2500
     homes = ids.select(
         _text("H").alias(c.HOUSEHOLD_ID),
         kab.cast("string").alias(c.KAB_CODE),
@@ -99,8 +95,12 @@ def _text(prefix: str) -> Column:
     return F.concat(F.lit(prefix), F.lpad(F.col("id").cast("string"), 9, "0"))
 
 
+def _number(name: str, draw: Draw) -> Column:
+    return F.pmod(draw(name), F.lit(_MOST)).cast("int")
+
+
 def _value(one: Indicator, draw: Draw) -> Column:
-    number = F.pmod(draw(one.name), F.lit(_MOST)).cast("int")
+    number = _number(one.name, draw)
     if one.kind is Kind.FLAG:
         return (number % 2 == 0).alias(one.name)
     if one.kind is Kind.CATEGORY:

@@ -1,6 +1,10 @@
 """Deciles: the same as a plain grouping and sort, for every family."""
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -64,3 +68,43 @@ def test_cuts_do_not_depend_on_partitions_or_cells(spark: SparkSession, monkeypa
     assert cut_points(df.repartition(7), "score", units) == one
     monkeypatch.setattr(deciles, "_CELL", 17)
     assert cut_points(df, "score", units) == one
+
+
+@pytest.mark.slow
+def test_a_million_families_stand_where_numpy_puts_them_however_the_files_lie(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Both units, ties, families of no member, families without a score; the law by integer division."""
+    size = 1_000_000
+    score = GENERATOR.normal(13.8e6, 6e5, size).astype(np.int64)
+    score[: size // 4] -= score[: size // 4] % 20_000  # a quarter stands in ties of thousands
+    score[size // 4 : size // 4 + 1000] = 0
+    unranked = GENERATOR.random(size) < 0.02
+    weight = GENERATOR.integers(0, 9, size)
+    families = pa.table({"id": np.arange(size), "score": pa.array(score, mask=unranked), "w": weight})
+
+    def placed(order: np.ndarray, files: int) -> dict[str, np.ndarray]:
+        folder = tmp_path / f"{files}"
+        folder.mkdir()
+        for number, part in enumerate(np.array_split(order, files)):
+            pq.write_table(families.take(pa.array(part)), folder / f"{number}.parquet")
+        df = spark.read.parquet(str(folder))
+        units = {"person": F.col("w"), "family": F.lit(1)}
+        cuts = cut_points(df.where("score is not null"), "score", units)
+        out = folder / "deciles"
+        df.select("id", *(decile(F.col("score"), cuts[unit]).alias(unit) for unit in units)).write.parquet(str(out))
+        found = pq.read_table(out).sort_by("id")
+        assert found["id"].to_numpy().tolist() == list(range(size))
+        return {unit: found[unit].fill_null(0).to_numpy() for unit in units}
+
+    first = placed(np.arange(size), 1)
+    again = placed(GENERATOR.permutation(size), 7)
+    for unit, counts in (("person", weight), ("family", np.ones(size, dtype=np.int64))):
+        own, its = score[~unranked], counts[~unranked]
+        ordered = np.argsort(own, kind="stable")
+        running = np.concatenate([[0], np.cumsum(its[ordered])])
+        below = running[np.searchsorted(own[ordered], own, side="left")]
+        wanted = np.zeros(size, dtype=np.int64)
+        wanted[~unranked] = np.minimum(10 * below // its.sum() + 1, 10)
+        np.testing.assert_array_equal(first[unit], wanted)
+        np.testing.assert_array_equal(again[unit], wanted)
