@@ -17,6 +17,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import structlog
+from pydantic import BaseModel
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
@@ -158,8 +159,17 @@ def _configuration(config: Config, manifest: Mapping[str, Any], root: Path) -> C
     key_file = config.privacy.key_file or str(root / ".keys" / "id.key")
     files = {"key_file": key_file, "tombstone_key_file": config.privacy.tombstone_key_file}
     stored["privacy"] = {**stored["privacy"], **files}
-    then = Config.model_validate({**stored, "spark": config.spark.model_dump()})
+    then = Config.model_validate({**_of_then(config, stored), "spark": config.spark.model_dump()})
     return pipeline.with_models(then, manifest["models"])
+
+
+def _of_then(today: BaseModel, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Put stored values over today's: keys that came since are as today, keys that went are nobody's to read."""
+    found = today.model_dump()
+    for name, value in today:
+        if name in stored:
+            found[name] = _of_then(value, stored[name]) if isinstance(value, BaseModel) else stored[name]
+    return found
 
 
 def _make(

@@ -11,7 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from dtsen_spark import columns as c
-from dtsen_spark import pipeline, privacy, rights, tables
+from dtsen_spark import config, pipeline, privacy, rights, tables
+from dtsen_spark import replay as replaying
 from dtsen_spark.config import Config, ReleaseConfig, RetentionConfig
 from dtsen_spark.errors import LakeError, UsageError
 from dtsen_spark.lake import Lake, Written
@@ -211,6 +212,20 @@ def test_a_release_is_made_again_from_kept_deliveries(
     person, score = again[tables.PERSON.path], again[tables.SCORE.path]
     assert (person.erased.rows, person.same) == (1, True)
     assert (score.erased, score.stands) == (Sum(), score.then)
+
+
+def test_a_release_is_replayed_by_its_own_configuration_whatever_keys_came_and_went(tmp_path: Path) -> None:
+    today = config.load()
+    stored = today.model_dump(mode="json", exclude={"spark": True, "privacy": {"key_file"}})
+    stored["privacy"] |= {"small_cell": 25, "of_long_ago": 1}
+    del stored["release"]["keep_hours"]
+    manifest = {"configuration": stored, "models": {"linkage": "abc", "welfare": None}}
+
+    then = replaying._configuration(today, manifest, tmp_path)
+
+    assert (then.privacy.small_cell, then.release.keep_hours) == (25, today.release.keep_hours)
+    assert (then.linkage.model, then.welfare.model) == ("abc", today.welfare.model)
+    assert then.privacy.key_file == str(tmp_path / ".keys" / "id.key")
 
 
 def test_a_table_is_accounted_for_by_what_was_erased(lake: Lake) -> None:
