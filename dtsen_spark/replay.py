@@ -182,8 +182,9 @@ def _make(
     store = _lake_of_then(lake, manifest, root)
     release_id = manifest["release_id"]
     period = Period.of_release(release_id)
+    # Nothing is delivered. A folder without any source is taken for a wrong path, one with a source that is silent not.
     empty = root / "landing"
-    empty.mkdir()
+    (empty / tables.PERSON_SOURCES[0]).mkdir(parents=True)
     job = Job(
         spark=lake.spark,
         config=config,
