@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,6 +29,8 @@ from dtsen_spark.tables import DELTA, OP, LandingTable
 _CHUNK: Final = 2**20
 _MAX_HEADER_CHARS: Final = 2**20
 _MAX_NAME_CHARS: Final = 64
+_MAX_SHOWN: Final = 10
+_MAX_PRECISION: Final = 38
 _MAX_BLANK_LINES: Final = 10_000
 
 
@@ -131,15 +133,31 @@ def _parquet(path: Path, listed: ListedFile) -> DeliveredFile:
     try:
         with pq.ParquetFile(path) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
+            columns = [file.schema.column(number) for number in range(len(file.schema))]
     except pa.ArrowException:
         message = f"{listed.name}: not a readable Parquet file"
         raise RefusedError(message) from None
+    if foreign := sorted({column.path[:_MAX_NAME_CHARS] for column in columns if _is_foreign(column)}):
+        message = f"{listed.name}: columns of a type without a text: {', '.join(foreign[:_MAX_SHOWN])}; deliver text"
+        raise RefusedError(message)
+    if len({name.lower() for name in schema.names}) < len(schema.names):
+        message = f"{listed.name}: Parquet columns stand twice, or differ by capital letters only"
+        raise RefusedError(message)
     if rows != listed.rows:
         message = f"{listed.name}: {rows:,} rows, the manifest says {listed.rows:,}"
         raise RefusedError(message)
     text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
     types = {column.name: str(column.type) for column in schema if not any(test(column.type) for test in text)}
     return DeliveredFile(path, FileKind.PARQUET, tuple(schema.names), listed.rows, types)
+
+
+def _is_foreign(column: Any) -> bool:
+    """Say whether Spark has no type for a Parquet column: nanoseconds, times of day, half floats, long decimals."""
+    logical = json.loads(column.logical_type.to_json())
+    kind = logical["Type"]
+    is_long = kind == "Decimal" and logical["precision"] > _MAX_PRECISION
+    is_nano = kind == "Timestamp" and logical["timeUnit"] == "nanoseconds"
+    return is_long or is_nano or kind in {"Time", "Float16", "Interval"}
 
 
 def _csv(path: Path, listed: ListedFile, max_bytes: int) -> DeliveredFile:
@@ -220,7 +238,7 @@ def _check_header(file: DeliveredFile, table: LandingTable, mode: str, max_colum
     if mode == DELTA:
         needed.append(OP)
     if lacking := [column for column in needed if column not in file.header]:
-        message = f"{name}: the header lacks {len(lacking)} columns: {', '.join(lacking[:10])}"
+        message = f"{name}: the header lacks {len(lacking)} columns: {', '.join(lacking[:_MAX_SHOWN])}"
         raise RefusedError(message)
     ours = (*table.columns, OP)
     if twice := sorted({column for column in file.header if column in ours and file.header.count(column) > 1}):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from dtsen_spark import columns as c
 from dtsen_spark import config, ingest, tables
 from dtsen_spark.accepted import accepted_rows
 from dtsen_spark.job import Job, Period
@@ -75,3 +76,8 @@ def quarantine(job: Job, path: str, *columns: str) -> list[tuple[Any, ...]]:
 
 def aside(job: Job, path: str) -> dict[str, dict[str, int]]:
     return {a.batch_id or "": dict(a.set_aside) for a in job.ledger.accounts if a.subject == path}
+
+
+def figures(job: Job) -> dict[tuple[str, str, str], float]:
+    """Figures that the stage entered, by metric, subject and rule; to be asked once, since they are handed over."""
+    return {(row[c.METRIC], row[c.SUBJECT], row[c.RULE]): row[c.VALUE] for row in job.ledger.drain_metrics()}

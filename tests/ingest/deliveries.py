@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -25,9 +26,16 @@ def csv_bytes(header: Sequence[str], rows: Sequence[Row]) -> bytes:
     return text.getvalue().encode()
 
 
-def parquet_bytes(**columns: Sequence[Any]) -> bytes:
+def parquet_bytes(
+    typed: Mapping[str, pa.Array] = MappingProxyType({}),
+    /,
+    *,
+    use_deprecated_int96_timestamps: bool = False,
+    **columns: Sequence[Any],
+) -> bytes:
     file = io.BytesIO()
-    pq.write_table(pa.table(columns), file)
+    table = pa.table({**typed, **columns})
+    pq.write_table(table, file, use_deprecated_int96_timestamps=use_deprecated_int96_timestamps)
     return file.getvalue()
 
 

@@ -4,6 +4,8 @@ import bz2
 import gzip
 import json
 import lzma
+import os
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 from dtsen_spark import columns as c
 from dtsen_spark import ingest, tables
 from dtsen_spark.accepted import accepted_rows, is_delivered
-from tests.ingest.conftest import MEMBER, PARENT, PLN, TICKET, Runner, aside, customer, quarantine, state
+from tests.ingest.conftest import MEMBER, PARENT, PLN, TICKET, Runner, aside, customer, figures, quarantine, state
 from tests.ingest.deliveries import csv_bytes, deliver, deliver_required, parquet_bytes, write_delivery
 
 HEADER = tables.LANDING[PLN].columns
@@ -26,6 +28,7 @@ _ONE = csv_bytes(HEADER, [customer(1)])
 _TWO = csv_bytes(HEADER, [customer(1), customer(2)])
 _HEAD = b"id_pelanggan,nik,no_kk,daya,kwh_bulan\n"
 _PARQUET = parquet_bytes(id_pelanggan=["P1", "P2"], daya=["900", "900"], kwh_bulan=["5", "5"])
+_MOMENTS = {"daya": pa.array([1], pa.timestamp("ns"))}
 KINDS: dict[str, tuple[str, bytes, int, dict[str, int] | None]] = {
     "plain": ("part-0.csv", _TWO, 2, {}),
     "gzip": ("part-0.csv.gz", gzip.compress(_TWO), 2, {}),
@@ -69,6 +72,11 @@ KINDS: dict[str, tuple[str, bytes, int, dict[str, int] | None]] = {
     "zero-bytes": ("part-0.csv", b"", 0, None),
     "zero-bytes-gzip": ("part-0.csv.gz", gzip.compress(b""), 0, None),
     "only-line-ends": ("part-0.csv", b"\n\n\n", 0, None),
+    "line-ends-of-old": ("part-0.csv", _TWO.replace(b"\n", b"\r"), 2, {}),
+    "utf-32": ("part-0.csv", _TWO.decode().encode("utf-32"), 2, None),
+    "windows-1252": ("part-0.csv", _HEAD + b"P1,,,\x93Jos\x94,5\nP2,,,900,5\n", 2, {"undecodable": 1}),
+    "separator-told": ("part-0.csv", b"sep=,\n" + _TWO, 2, None),
+    "tar": ("part-0.csv.gz", gzip.compress(b"part-0.csv".ljust(512, b"\0") + _TWO), 2, None),
     "semicolons": ("part-0.csv", _TWO.replace(b",", b";"), 2, None),
     "tabs": ("part-0.csv", _TWO.replace(b",", b"\t"), 2, None),
     "utf-16": ("part-0.csv", _TWO.decode().encode("utf-16"), 2, None),
@@ -118,6 +126,36 @@ KINDS: dict[str, tuple[str, bytes, int, dict[str, int] | None]] = {
         2,
         {"undecodable": 1},
     ),
+    "parquet-old-timestamps": (
+        "part-0.parquet",
+        parquet_bytes(_MOMENTS, use_deprecated_int96_timestamps=True, id_pelanggan=["P1"], kwh_bulan=["5"]),
+        1,
+        {},
+    ),
+    "parquet-of-nulls": (
+        "part-0.parquet",
+        parquet_bytes(id_pelanggan=["P1"], daya=[None], kwh_bulan=pa.array([1], pa.uint64())),
+        1,
+        {},
+    ),
+    "parquet-nanoseconds": (
+        "part-0.parquet",
+        parquet_bytes(_MOMENTS, id_pelanggan=["P1"], kwh_bulan=["5"]),
+        1,
+        None,
+    ),
+    "parquet-times-inside": (
+        "part-0.parquet",
+        parquet_bytes(id_pelanggan=["P1"], daya=[{"at": time(1, 2)}], kwh_bulan=["5"]),
+        1,
+        None,
+    ),
+    "parquet-twice": (
+        "part-0.parquet",
+        parquet_bytes(id_pelanggan=["P1"], daya=["9"], kwh_bulan=["5"], DAYA=["8"]),
+        1,
+        None,
+    ),
     "parquet-cut": ("part-0.parquet", _PARQUET[:-10], 2, None),
     "parquet-counted-wrong": ("part-0.parquet", _PARQUET, 3, None),
     "parquet-key-lacking": ("part-0.parquet", parquet_bytes(daya=["1"], kwh_bulan=["1"]), 1, None),
@@ -150,6 +188,12 @@ def _bend(landing: Path) -> dict[str, str]:
     (landing / "elsewhere.csv").write_bytes(_TWO)
     linked.unlink()
     linked.symlink_to(landing / "elsewhere.csv")
+    inside = write("f-folder-as-file") / "part-0.csv"
+    inside.unlink()
+    inside.mkdir()
+    pipe = write("f-pipe-as-file") / "part-0.csv"
+    pipe.unlink()
+    os.mkfifo(pipe)
     write("f-delta-without-op", mode="delta")
     (write("f-cut-manifest") / "_manifest.json").write_text("{")
     write("f-no-as-of", as_of=None)
@@ -163,6 +207,8 @@ def _bend(landing: Path) -> dict[str, str]:
         "f-folder": "does not list",
         "f-changed": "SHA-256",
         "f-linked": "no regular file",
+        "f-folder-as-file": "no regular file",
+        "f-pipe-as-file": "no regular file",
         "f-delta-without-op": "lacks 1 columns: op",
         "f-cut-manifest": "not JSON",
         "f-no-as-of": "as_of",
@@ -180,7 +226,7 @@ def test_each_bad_delivery_has_its_outcome_and_harms_no_other(
     for name, (file, content, rows, _) in KINDS.items():
         write_delivery(landing, PLN, name, {file: content}, {file: rows})
     reasons = _bend(landing)
-    assert len(KINDS) + len(reasons) >= 95
+    assert len(KINDS) + len(reasons) >= 100
     deliver(landing, PLN, "z-last", [customer(100)])
 
     job = runner()
@@ -188,6 +234,7 @@ def test_each_bad_delivery_has_its_outcome_and_harms_no_other(
     refused = {batch.path.rsplit("/", 1)[1]: batch.reason for batch in ingest.refused_batches(job)}
     assert set(refused) == {name for name, kind in KINDS.items() if kind[3] is None} | set(reasons)
     assert {name: part for name, part in reasons.items() if part not in refused[name]} == {}
+    assert "daya" in refused["parquet-nanoseconds"]
     wanted = {name: kind[3] for name, kind in KINDS.items() if kind[3] is not None}
     assert {name: found for name, found in aside(job, PLN).items() if name in wanted} == wanted
     bronze = job.lake.read(tables.bronze(tables.LANDING[PLN])).select(c.BATCH_ID).distinct().collect()
@@ -224,6 +271,9 @@ def test_values_arrive_as_delivered_whatever_the_form(runner: Runner, tmp_path: 
     assert drift["new"] == ["baru"]
     assert drift["missing"] == ["nik", "no_kk"]
     assert drift["types"]["daya"] == "double"
+    assert drift["affects"]["daya"] == ["power_va"]
+    told = figures(job)
+    assert [told["columns_drifted", f"{PLN}/b1", kind] for kind in ("new", "missing")] == [1, 2]
 
 
 def test_quarantine_names_the_line_where_the_record_starts(runner: Runner, tmp_path: Path) -> None:
@@ -273,6 +323,9 @@ def test_batches_take_effect_by_as_of_not_by_arrival(runner: Runner, tmp_path: P
 
     assert state(job, PLN, "id_pelanggan", "daya", c.BATCH_ID, c.STALE_QUARANTINED) == wanted
     assert aside(job, PLN) == {"a": {}, "c": {}, "d": {"duplicate_key": 4}, "e": {"unknown_op": 1}}
+    told = figures(job)
+    assert told["volume_change_share", PLN, ""] == pytest.approx(7 / 5 - 1)
+    assert told["batches_waiting", "", ""] == 1
 
     # Offered again, nothing is applied twice; a batch that arrives late takes its place in time.
     deliver(landing, PLN, "b", [customer(9), dropped], as_of="2025-11-30")
