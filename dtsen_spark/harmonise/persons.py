@@ -1,7 +1,9 @@
 """Person records of four sources as ``silver/person_record``."""
 
+from collections.abc import Mapping
 from datetime import date
 from functools import reduce
+from types import MappingProxyType
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -23,7 +25,8 @@ _CODED: Final = (c.SEX, c.RELATION, c.MARITAL, c.REGISTRY_STATUS, c.PRESENCE, *P
 _RAW: Final = {
     name: f"_raw_{name}" for name in (c.NIK, c.NO_KK, c.MOTHER_NIK, c.FATHER_NIK, c.STATUS_DATE, c.MOTHER_NAME_NORM)
 }
-_FAMILY: Final = (c.NO_KK, c.REGION_CODE, c.REGION_STATE)
+_FAMILY_ROW: Final = {name: f"_family_{name}" for name in (c.NO_KK, c.REGION_CODE, c.REGION_STATE)}
+_FAMILY_KEY: Final = "_family_key"
 
 
 def person_records(accepted: dict[str, DataFrame], families: DataFrame, config: HarmoniseConfig) -> DataFrame:
@@ -38,8 +41,9 @@ def person_records(accepted: dict[str, DataFrame], families: DataFrame, config: 
         One row for each accepted row, in the columns of ``silver/person_record``.
     """
     registry = _with_region(_one_table(accepted[REGISTRY], REGISTRY), config)
-    members = reduce(DataFrame.unionByName, (_one_table(accepted[table], table) for table in MEMBER_TABLES))
-    everyone = registry.unionByName(_with_family(members, families, config))
+    rows = {table: _beside_family(accepted[table], table, families) for table in MEMBER_TABLES}
+    members = reduce(DataFrame.unionByName, (_one_table(df, table, _FAMILY_ROW) for table, df in rows.items()))
+    everyone = registry.unionByName(_with_family(members, config))
     earliest = date.fromisoformat(config.earliest_birth)
     return (
         everyone.transform(dates.with_birth_date, earliest, config.heaped_days)
@@ -52,15 +56,27 @@ def person_records(accepted: dict[str, DataFrame], families: DataFrame, config: 
     )
 
 
-def _one_table(df: DataFrame, table: str) -> DataFrame:
-    source = LANDING[table].source
-    family = F.col(codes.source_columns(c.FAMILY_RECORD_ID, table)[0])
+def _beside_family(members: DataFrame, table: str, families: DataFrame) -> DataFrame:
+    """Put what members take from their family row beside them as they were delivered: a record is twice as wide."""
+    of_source = families.where(F.col(c.SOURCE) == LANDING[table].source)
+    taken = [F.col(name).alias(beside) for name, beside in _FAMILY_ROW.items()]
+    wanted = of_source.select(F.col(c.FAMILY_RECORD_ID).alias(_FAMILY_KEY), *taken)
+    # Members n : at most 1 family row.
+    return members.join(wanted, _family_of(table) == F.col(_FAMILY_KEY), "left").drop(_FAMILY_KEY)
+
+
+def _family_of(table: str) -> Column:
+    # The KK is the registry's family: it has no family table of its own.
     parent = LANDING[table].parent
+    return family_key(parent[0] if parent else table, F.col(codes.source_columns(c.FAMILY_RECORD_ID, table)[0]))
+
+
+def _one_table(df: DataFrame, table: str, beside: Mapping[str, str] = MappingProxyType({})) -> DataFrame:
+    source = LANDING[table].source
     others = {
         c.RECORD_ID: F.concat(F.lit(f"{source}:"), F.col(c.NATIVE_KEY)),
         c.SOURCE: F.lit(source),
-        # The KK is the registry's family: it has no family table of its own.
-        c.FAMILY_RECORD_ID: family_key(parent[0] if parent else table, family),
+        c.FAMILY_RECORD_ID: _family_of(table),
         c.AS_OF: F.col(c.AS_OF),
         c.BATCH_ID: F.col(c.BATCH_ID),
         c.STALE_QUARANTINED: F.col(c.STALE_QUARANTINED),
@@ -71,6 +87,7 @@ def _one_table(df: DataFrame, table: str) -> DataFrame:
         RAW_REGION: text_of(c.REGION_CODE, table),
         **{raw: text_of(name, table) for name, raw in _RAW.items()},
         **_birth_texts(table),
+        **{name: F.col(name) for name in beside.values()},
     }
     return select_values(df, table, _CODED, others)
 
@@ -96,12 +113,17 @@ def kk_of(config: HarmoniseConfig) -> Column:
     return numbers.kk_or_null(F.col(_RAW[c.NO_KK]), config.number_dummies)
 
 
-def _with_family(members: DataFrame, families: DataFrame, config: HarmoniseConfig) -> DataFrame:
-    """Give members the region of their family row, and its KK where they have none. Members n : 1 family rows."""
-    wanted = families.select(c.FAMILY_RECORD_ID, *_FAMILY)
-    joined = members.drop(RAW_REGION).join(wanted, c.FAMILY_RECORD_ID, "left")
-    state = F.coalesce(F.col(c.REGION_STATE), F.lit(regions.MISSING))
-    return joined.withColumns({c.NO_KK: F.coalesce(kk_of(config), F.col(c.NO_KK)), c.REGION_STATE: state})
+def _with_family(members: DataFrame, config: HarmoniseConfig) -> DataFrame:
+    """Give members the region of their family row, and its KK where they have none."""
+    row = {name: F.col(beside) for name, beside in _FAMILY_ROW.items()}
+    placed = members.withColumns(
+        {
+            c.NO_KK: F.coalesce(kk_of(config), row[c.NO_KK]),
+            c.REGION_CODE: row[c.REGION_CODE],
+            c.REGION_STATE: F.coalesce(row[c.REGION_STATE], F.lit(regions.MISSING)),
+        }
+    )
+    return placed.drop(RAW_REGION, *_FAMILY_ROW.values())
 
 
 def _with_other_numbers(df: DataFrame, config: HarmoniseConfig) -> DataFrame:

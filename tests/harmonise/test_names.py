@@ -14,6 +14,7 @@ SAME = [
     ("MA'RUF", "MARUF"),
     ("NURHAYATI S.E", "NURHAYATI, SE"),
     ("I WAYAN SUDANA", "WAYAN SUDANA"),
+    ("NUR AINI", "NOOR AINI", "NOER AINI", "NUUR AINI"),
 ]
 DIFFERENT = [("SRI WAHYUNI", "SITI WAHYUNI"), ("SITI M", "SITI MUHAMMAD"), ("BUDI SANTOSO", "SANTOSO BUDI")]
 EXACT = {
@@ -24,7 +25,14 @@ EXACT = {
     "…": (None, None),
     "": (None, None),
 }
-PHONETIC = [("FITRI", "PITRI"), ("ZAINAL", "JAENAL"), ("KHAIRIYAH", "HAIRIYAH"), ("MUHAMMAD VICTOR", "M. FIKTOR")]
+# Names of the order of birth are passed over: the key is that of the name which tells.
+PHONETIC = [
+    ("KETUT SUDANA", "NYOMAN SUDANA"),
+    ("FITRI", "PITRI"),
+    ("ZAINAL", "JAENAL"),
+    ("KHAIRIYAH", "HAIRIYAH"),
+    ("MUHAMMAD VICTOR", "M. FIKTOR"),
+]
 
 
 @pytest.fixture(scope="module")

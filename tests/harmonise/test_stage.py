@@ -75,6 +75,8 @@ def test_members_take_region_from_their_family_row_and_its_kk_where_they_have_no
     assert people["dtks:A1"][c.REGION_CODE] == "3174011001"
     assert people["regsosek:B1"][c.NO_KK] == KK
     assert people["regsosek:B1"][c.REGION_CODE] == "9301"
+    # Its birth date comes in three columns; the day is not known.
+    assert [people["regsosek:B1"][name] for name in (c.BIRTH_YEAR, c.BIRTH_DAY, c.BIRTH_DATE)] == [1955, None, None]
     assert (people["dtks:A2"][c.REGION_CODE], people["dtks:A2"][c.REGION_STATE]) == (None, "MISSING")
 
 
