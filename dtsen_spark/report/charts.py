@@ -62,6 +62,7 @@ def svg(chart: Any, description: str, language: str) -> str:
             direction="horizontal",
             title=None,
             columns=3,
+            columnPadding=18,
             labelLimit=150,
         ),
         view=alt.ViewConfig(stroke=None),
@@ -73,7 +74,9 @@ def svg(chart: Any, description: str, language: str) -> str:
         format_locale={"decimal": decimal, "thousands": thousands, "grouping": [3], "currency": ["Rp", ""]},
     )
     drawn = _PREFIXED.sub(lambda found: f">{_written(found[1], found[2], language)}<", str(drawn))
-    return drawn.replace("<svg ", f'<svg role="img" aria-label="{html.escape(description)}" ', 1)
+    # Letters of the reader's machine may be wider than those that were measured here.
+    about = f'<svg role="img" style="overflow:visible" aria-label="{html.escape(description)}" '
+    return drawn.replace("<svg ", about, 1)
 
 
 def _written(number: str, prefix: str, language: str) -> str:
@@ -176,18 +179,22 @@ def waterfall(parts: Sequence[tuple[str, float]], total: str, axis: Any) -> Any:
         rows.append({"what": name, "from": reached, "to": reached + bits, "kind": "up" if bits >= 0 else "down"})
         reached += bits
     rows.append({"what": total, "from": 0.0, "to": reached, "kind": "sum"})
+    # The comparison above, what it found below: on one line a wide letter would cut the longest.
+    at = "indexof(datum.label, ': ')"
+    two_lines = f"{at} < 0 ? datum.label : [slice(datum.label, 0, {at}), slice(datum.label, {at} + 2)]"
+    label = alt.Axis(labelLimit=190, labelFontSize=11, labelOffset=-4, labelExpr=two_lines)
     return (
         alt.Chart({"values": rows})
         .mark_bar(height=14)
         .encode(
-            y=alt.Y("what:N", sort=[row["what"] for row in rows], title=None, axis=alt.Axis(labelLimit=190)),
+            y=alt.Y("what:N", sort=[row["what"] for row in rows], title=None, axis=label),
             x=alt.X("from:Q", axis=axis),
             x2="to:Q",
             color=alt.Color(
                 "kind:N", scale=alt.Scale(domain=["up", "down", "sum"], range=[GREEN, ORANGE, BLUE]), legend=None
             ),
         )
-        .properties(width=_WIDTH - 150, height={"step": 24})
+        .properties(width=_WIDTH - 150, height={"step": 32})
     )
 
 

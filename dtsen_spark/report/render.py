@@ -24,6 +24,7 @@ _KAB: Final = 2
 _POOR: Final = (1, 2)  # the poorest fifth
 _TOP: Final = 20
 _CUTS: Final = (1, 2, 4, 5)  # cuts that rules and targets speak of: the poorest tenth, fifth, two fifths and half
+_PER_MILLE: Final = 0.001
 _BILLION: Final = 1e9
 _ALL: Final = "all"
 _OPEN: Final = "OPEN"
@@ -118,9 +119,14 @@ def _headline(found: Facts, wording: Wording) -> list[tuple[str, str]]:
     return [
         (wording.text("persons"), wording.number(whole["persons"])),
         (wording.text("families"), wording.number(whole["families"])),
-        (wording.text("coverage"), wording.percent(whole["coverage"], 1)),
+        (wording.text("coverage"), _coverage(whole["coverage"], wording)),
         (wording.text("budget"), rupiah),
     ]
+
+
+def _coverage(share: float | None, wording: Wording) -> str:
+    # A sample covers a thousandth of a per cent of the nation; "0.0%" would say that it is empty.
+    return wording.percent(share, 1 if share is None or share >= _PER_MILLE else 4)
 
 
 def _accounts(found: Facts) -> list[Row]:
