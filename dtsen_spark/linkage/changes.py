@@ -31,7 +31,7 @@ class Change:
     """What changed between two releases.
 
     Attributes:
-        ends: ``node``: nodes that came, went or changed, and residue nodes of blocks that turned; stored.
+        ends: ``node``: nodes that came, went or changed, and residue nodes of blocks that turned.
         touched: Rows of ``ends``.
         keys: Key rows (``blocking.key_rows``) of all nodes in the blocks of ``ends``, with ``fresh``, stored; None
             where nothing changed.
@@ -68,7 +68,7 @@ def since(before: DataFrame, now: DataFrame, max_block_pairs: int, keep: _Keep, 
     # 1 : 1, a node is among them once.
     others = keep("turned", turned.join(changed, w.NODE, "left_anti"))
     further = others.count()
-    ends = keep("ends", changed.unionByName(others)) if further else changed
+    ends = changed.unionByName(others)
     there = rows.where(_NOW).drop(_NOW, _BEFORE)
     if further:
         of_others = key_rows(now.join(others, w.NODE, "left_semi")).select(KEY).distinct()

@@ -61,8 +61,10 @@ def decide(
     facts = Nodes(
         residue=residue_nodes.select(w.NODE, w.UNIT, c.SOURCE, c.SEX, c.BIRTH_YEAR),
         inactive=anchor_nodes.where(w.INACTIVE).select(w.NODE),
-        linked_units=prepared.linked.where(F.col(w.UNIT).isNotNull()).select(w.ANCHOR, w.UNIT).distinct(),
-        forbidden=labels.nodes_kept_apart(prepared.apart, prepared.salt),
+        linked_units=scratch.keep(
+            "linked_units", prepared.linked.where(F.col(w.UNIT).isNotNull()).select(w.ANCHOR, w.UNIT).distinct()
+        ),
+        forbidden=scratch.keep("forbidden", labels.nodes_kept_apart(prepared.apart, prepared.salt)),
     )
     allowed = assignment.allowed(scored, facts)
     first = scratch.keep("first_pass", assignment.best_anchors(allowed, facts, limits))
@@ -71,7 +73,7 @@ def decide(
     reopened = scratch.keep("reopened", again)
     if not reopened.isEmpty():
         second = scratch.keep(
-            "household_pass", _household_pass(allowed, first, reopened, anchor_nodes, facts, limits, model)
+            "household_pass", _household_pass(allowed, first, reopened, anchor_nodes, facts, limits, model, scratch)
         )
         # 1 : 1, a node is decided once in each pass.
         both = second.unionByName(first.join(second.select(w.LEFT), w.LEFT, "left_anti"))
@@ -97,11 +99,13 @@ def _household_pass(
     facts: Nodes,
     limits: LinkageConfig,
     model: LinkageModel,
+    scratch: Scratch,
 ) -> DataFrame:
     """Return the reopened nodes that their housemates' family card links, as ``assignment.best_anchors`` does."""
     pairs = household.household_pairs(reopened, anchor_nodes, limits.max_block_pairs)
     everyone = reopened.select(*nodes.COLUMNS).unionByName(anchor_nodes)
-    at_home = levels.weighed(levels.side_by_side(pairs, everyone), model)
+    # Stored before it is filtered, as Splink's pairs are: a condition on the weight would repeat every comparison.
+    at_home = scratch.keep("at_home", levels.weighed(levels.side_by_side(pairs, everyone), model))
     # What the first pass knew still competes; where both scored a pair, the household's view of it holds.
     elsewhere = allowed.join(reopened.select(F.col(w.NODE).alias(w.LEFT)), w.LEFT, "left_semi").join(
         pairs.select(w.LEFT, w.RIGHT), [w.LEFT, w.RIGHT], "left_anti"

@@ -50,7 +50,7 @@ class Prepared:
         labels: Decisions of people on pairs.
         apart: Pairs of records that people kept apart, both orders.
         salt: Salt of the nodes.
-        counts: Rows by name.
+        residue_rows: Rows of ``residue``.
     """
 
     records: DataFrame
@@ -61,7 +61,17 @@ class Prepared:
     labels: DataFrame
     apart: DataFrame
     salt: int
-    counts: dict[str, int]
+    residue_rows: int
+
+    def counts(self) -> dict[str, int]:
+        """Count claims, anchors, residue and linked records; for training, as only that asks for them."""
+        claims = self.claims.count()
+        return {
+            "claims": claims,
+            "anchors": self.anchors.count(),
+            "residue": self.residue_rows,
+            "linked": claims - self.residue_rows,
+        }
 
     @property
     def linked(self) -> DataFrame:
@@ -96,6 +106,8 @@ def prepare(job: Job, scratch: Scratch, hide_nik_of: str | None = None) -> Prepa
     decisions = job.read(tables.LABEL_PAIR) if job.has(tables.LABEL_PAIR) else job.lake.empty(tables.LABEL_PAIR)
     if job.has(tables.OVERRIDE):
         decisions = labels.united(decisions, job.read(tables.OVERRIDE))
+    # Few, and asked for by many steps: each would open both tables once more.
+    decisions = scratch.keep("labels", decisions)
     apart = labels.kept_apart(decisions)
     own_kk = F.when(F.col(w.KK_NUMBER).isNotNull(), F.array(w.KK_NUMBER))
     anchors = collapse.spine(records).withColumn(w.HOUSEHOLD_KKS, own_kk)
@@ -114,12 +126,5 @@ def prepare(job: Job, scratch: Scratch, hide_nik_of: str | None = None) -> Prepa
     else:
         message = f"two records share a node under each of {len(_SALTS)} salts; give more in {__name__}"
         raise DtsenError(message)
-    counts = {
-        "claims": claims.count(),
-        "anchors": anchors.count(),
-        "residue": int(found["residue"]),
-        "heads": int(found["heads"]),
-    }
-    counts["linked"] = counts["claims"] - counts["residue"]
     units = nodes.housemate_kks(claims.where(F.col(w.ANCHOR).isNotNull()))
-    return Prepared(records, anchors, claims, residue, units, decisions, apart, salt, counts)
+    return Prepared(records, anchors, claims, residue, units, decisions, apart, salt, int(found["residue"]))

@@ -94,7 +94,7 @@ def _accuracy(tested: dict[str, Any]) -> dict[str, str]:
 
 
 def _train(job: Job, prepared: Prepared, scratch: Scratch) -> LinkageModel:
-    counts = prepared.counts
+    counts = prepared.counts()
     listed = scratch.keep(
         "terms", terms.count_terms(prepared.anchors, counts["anchors"], job.config.privacy.small_cell)
     )
