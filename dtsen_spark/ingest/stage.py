@@ -105,7 +105,8 @@ def _figures(job: Job, plan: LandingPlan, registry: Registry) -> None:
     job.ledger.metric(STAGE, "batches_pending", len(pending))
     job.ledger.metric(STAGE, "tables_unknown", len(plan.unknown), severity="warning" if plan.unknown else "info")
     for batch in (*waiting, *pending):
-        log.info("batch left for later", batch=batch.path, state=batch.state.value)
+        # No fault, but who delivered it asks for it: told without being asked for more talk.
+        log.warning("batch left for later", batch=batch.path, state=batch.state.value)
     for name in plan.unknown:
         log.warning("in no table of the contract, or in no batch; left alone", what=name)
     for table in LANDING.values():
