@@ -12,19 +12,30 @@ from dtsen_spark.corrections import sampling
 from dtsen_spark.corrections.estimation import Sample, exclusion_error, inclusion_error
 from dtsen_spark.lake import Lake
 from dtsen_spark.release import Registry
+from dtsen_spark.synthetic import generate
 
-SAMPLES = 2000
+PERSONS = 20_000
+SAMPLES, VISITS = 2000, 1000
 BUDGET = 220
 MONTH = "2026-04"
 
 
 @pytest.fixture(scope="module")
-def released(spark, small_lake):
-    """Every family of the released nation as arrays: stratum, visits of each stratum, selected for PKH, truly poor."""
-    store = Lake(spark, small_lake.root)
-    release = small_lake.outcome.release_id
-    drawn_from = verification.families(store, release, ("pkh",))
-    spent = verification.true_living(store, small_lake.nation / "truth", drawn_from.select(c.FAMILY_ID))
+def released(spark, settings, tmp_path_factory):
+    """Every family of a released nation as arrays: stratum, visits of each stratum, selected for PKH, truly poor.
+
+    Of 20,000 persons: of 2,000 some 70 families are selected, and intervals of a few dozen visits cover less often.
+    """
+    folder = tmp_path_factory.mktemp("released")
+    generate(spark, settings, persons=PERSONS, seed=3, out=folder / "nation", profile="documented")
+    request = pipeline.RunRequest(
+        folder / "nation" / "landing", folder / "lake", settings.generate.quarter, publish=True
+    )
+    outcome = pipeline.run(request, settings, lambda _: None)
+    assert outcome.published, outcome.gate
+    store = Lake(spark, folder / "lake")
+    drawn_from = verification.families(store, outcome.release_id, ("pkh",))
+    spent = verification.true_living(store, folder / "nation" / "truth", drawn_from.select(c.FAMILY_ID))
     members = store.read(tables.SCORE).select(c.FAMILY_ID, c.MEMBERS)
     rows = (
         drawn_from.withColumn(c.STRATUM, sampling.stratum(0))
@@ -35,7 +46,7 @@ def released(spark, small_lake):
     )
     names, stratum = np.unique(rows[c.STRATUM], return_inverse=True)
     sizes = dict(zip(names, np.bincount(stratum).tolist(), strict=True))
-    visits = sampling.allocated(sizes, BUDGET, sampling.load_terms())
+    visits = sampling.allocated(sizes, VISITS, sampling.load_terms())
     order = rows["log_expenditure"].argsort(kind="stable")
     reached = rows[c.MEMBERS][order].cumsum() / rows[c.MEMBERS].sum()
     poor = np.zeros(len(rows), bool)
