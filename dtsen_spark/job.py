@@ -145,6 +145,21 @@ class Job:
         self.outputs[table.path] = written
         return written
 
+    def keep(self, folder: str, name: str, df: DataFrame) -> DataFrame:
+        """Store a frame in the build's scratch and return it as stored: nothing is computed twice, plans stay small.
+
+        Args:
+            folder: Of the stage, so that stages do not overwrite each other.
+            name: Name inside it; what stood there is replaced.
+            df: The rows.
+
+        Returns:
+            The same rows, read from files until the scratch is dropped.
+        """
+        path = str(self.lake.scratch(self.release_id) / folder / name)
+        df.write.mode("overwrite").parquet(path)
+        return self.spark.read.schema(df.schema).parquet(path)
+
     def write_metrics(self, stage: str, df: DataFrame) -> None:
         """Replace this release's figures by frame of one stage in ``ops/dq_metric``.
 

@@ -78,17 +78,11 @@ def _tickets(job: Job, rules: Rules) -> DataFrame:
     asked = intake.tickets(_accepted(job, _TICKETS), rules)
     placed = subjects.with_repeats(subjects.with_subject(asked, _accepted(job, _REGISTRY), rules))
     # Read by three writes: played once.
-    played = _keep(job, "played", machine.played(placed, delivered.where(F.col(c.REASON).isNull()), rules))
+    played = job.keep(STAGE, "played", machine.played(placed, delivered.where(F.col(c.REASON).isNull()), rules))
     tickets = job.write(tables.TICKET, ticket_rows(played, job, rules))
     events = job.write(tables.TICKET_EVENT, event_rows(played, delivered))
     _account(job, tickets.rows, events.rows)
     return played
-
-
-def _keep(job: Job, name: str, df: DataFrame) -> DataFrame:
-    path = str(job.lake.scratch(job.release_id) / STAGE / name)
-    df.write.mode("overwrite").parquet(path)
-    return job.spark.read.schema(df.schema).parquet(path)
 
 
 def ticket_rows(played: DataFrame, job: Job, rules: Rules) -> DataFrame:

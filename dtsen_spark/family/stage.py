@@ -68,13 +68,13 @@ def run(job: Job) -> None:
         linked = linked.unionByName(corrected.select(*_VERIFIED), allowMissingColumns=True)
 
     # Each of the three is read several times, in few columns: written once to files, not held in memory.
-    persons = _keep(
-        job,
+    persons = job.keep(
+        STAGE,
         "persons",
         survivorship.survivors(linked, rules.precedence, rules.indicator_precedence, job.period.last_day),
     )
-    listed = _keep(job, "listed", formation.listings(linked, rules.housing_precedence))
-    assigned = _keep(job, "assigned", _assign(job, persons, listed))
+    listed = job.keep(STAGE, "listed", formation.listings(linked, rules.housing_precedence))
+    assigned = job.keep(STAGE, "assigned", _assign(job, persons, listed))
 
     # person : assignment is 1 : 0..1; the dead have none. A relation is to this family's head; that of the dead
     # stays as it was recorded.
@@ -94,12 +94,6 @@ def run(job: Job) -> None:
         attributes = housing.with_measured_power(attributes, persons, assigned, job.read(tables.POWER_CUSTOMER))
     job.write(tables.FAMILY_ATTRIBUTE, attributes)
     _account(job, membership, persons, written.rows, members.rows)
-
-
-def _keep(job: Job, name: str, df: DataFrame) -> DataFrame:
-    path = str(job.lake.scratch(job.release_id) / STAGE / name)
-    df.write.mode("overwrite").parquet(path)
-    return job.spark.read.schema(df.schema).parquet(path)
 
 
 def _assign(job: Job, persons: DataFrame, listed: DataFrame) -> DataFrame:

@@ -26,6 +26,7 @@ from dtsen_spark.tables import LANDING, LandingTable, accepted, bronze, quaranti
 _Counts = Counter[tuple[str, str, str | None]]
 
 
+_SCRATCH: Final = "ingest"
 # What stands beside the reasons for which a row is rejected.
 _NO_FAULT: Final = frozenset({None, rivals.SHARED, REPEATED})
 
@@ -112,15 +113,13 @@ def examined(job: Job, batches: Mapping[str, list[Applied]]) -> Iterator[Examine
         What was found; its frames can be read until the end of the block.
     """
     rows = {path: _delivered_rows(job, path, of) for path, of in batches.items() if any(batch.rows for batch in of)}
-    seen, scratch = Examined(rows), job.lake.scratch(job.release_id) / "ingest"
+    seen, scratch = Examined(rows), job.lake.scratch(job.release_id) / _SCRATCH
 
     def keep(name: str, df: DataFrame) -> DataFrame:
         # Small beside the tables, and read several times. A file and not a cached frame: the plan of a cached one stays
         # inside every plan that reads it, and these would grow with the square of the tables. Its size is known, too:
         # a join with it does not shuffle a table.
-        path = str(scratch / name)
-        df.write.mode("overwrite").parquet(path)
-        return job.spark.read.schema(df.schema).parquet(path)
+        return job.keep(_SCRATCH, name, df)
 
     def take(said: DataFrame) -> None:
         seen.said.append(said)

@@ -101,15 +101,17 @@ def decide_all(job: Job, programs: Sequence[ProgramRules], scores: DataFrame | N
     sizes = _sizes(scored)
     floors = wages.at(wages.read(), job.period.last_day, sizes)
     registers = facts.registers(job, programs)
-    people = _keep(job, "people", facts.persons(job.read(tables.PERSON_ATTRIBUTE), registers.facts, programs, floors))
+    people = job.keep(
+        STAGE, "people", facts.persons(job.read(tables.PERSON_ATTRIBUTE), registers.facts, programs, floors)
+    )
     flagged = facts.flag_columns(programs) and job.has(tables.FAMILY_ATTRIBUTE)
     attributes = job.read(tables.FAMILY_ATTRIBUTE) if flagged else None
-    families = _keep(job, "families", facts.families(scored, people, attributes, _decile_causes(job), programs))
+    families = job.keep(STAGE, "families", facts.families(scored, people, attributes, _decile_causes(job), programs))
     members, tickets = families, None
     if any(program.unit == "person" for program in programs):
-        members = _keep(job, "members", facts.members(people, families, programs))
+        members = job.keep(STAGE, "members", facts.members(people, families, programs))
     if job.has(tables.TICKET):
-        tickets = _keep(job, "tickets", facts.subjects(job.read(tables.TICKET), people))
+        tickets = job.keep(STAGE, "tickets", facts.subjects(job.read(tables.TICKET), people))
     gathered = _Gathered(people, families, members, tickets, _fates(job, programs, people, families), _cuts(job))
     quotas = {p.program: _quotas(job, p, sizes) for p in programs}
     frames = {p.program: _decisions(job, p, gathered, quotas[p.program]) for p in programs}
@@ -124,12 +126,6 @@ def _sizes(scores: DataFrame) -> dict[str, tuple[int, int]]:
         .collect()
     )
     return {row[c.KAB_CODE]: (int(row[c.FAMILIES]), int(row[c.PERSONS])) for row in rows}
-
-
-def _keep(job: Job, name: str, df: DataFrame) -> DataFrame:
-    path = str(job.lake.scratch(job.release_id) / STAGE / name)
-    df.write.mode("overwrite").parquet(path)
-    return job.spark.read.schema(df.schema).parquet(path)
 
 
 def _units(program: ProgramRules, sizes: Mapping[str, tuple[int, int]]) -> dict[str, int]:
@@ -209,7 +205,7 @@ def _fates(job: Job, programs: Sequence[ProgramRules], people: DataFrame, famili
         "family": lambda: changes.family_fates(families, people, members),
     }
     units = sorted({program.unit for program in programs})
-    return {unit: _keep(job, f"{unit}_fates", ways[unit]()) for unit in units}
+    return {unit: job.keep(STAGE, f"{unit}_fates", ways[unit]()) for unit in units}
 
 
 def _decile_causes(job: Job) -> DataFrame | None:
