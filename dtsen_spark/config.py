@@ -111,6 +111,9 @@ class WelfareConfig(_Section):
     coefficients: str = Field(
         description="Coefficient table made elsewhere: a CSV file under conf/models, or a whole path; empty = our own."
     )
+    poverty_lists: tuple[Literal["regsosek", "dtks", "p3ke"], ...] = Field(
+        description="Sources that hold only who was thought poor; what they say counts where inputs are unknown."
+    )
     interval: float = Field(gt=0, lt=1, description="Probability that intervals of scores and predictions hold.")
     fresh_days: int = Field(ge=0, description="An input up to this age counts in full, days.")
     stale_days: int = Field(ge=1, description="An input from this age on counts as missing, days; linear in between.")

@@ -789,6 +789,7 @@ PERSON_ATTRIBUTE: Final = TableContract(
         c.MARITAL,
         *PERSON_INDICATORS,
         c.SOURCE_OF,
+        c.SOURCES,
         required=(c.PERSON_ID, c.ALIVE),
     ),
 )

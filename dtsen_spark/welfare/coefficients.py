@@ -19,9 +19,8 @@ from dtsen_spark.contract import local_frame
 from dtsen_spark.expressions import constant
 from dtsen_spark.welfare import packing
 from dtsen_spark.welfare.features import HUNDREDTHS, Feature
-from dtsen_spark.welfare.model import NATION, PmtModel, Variant
+from dtsen_spark.welfare.model import LISTED, MICRO, NATION, PATTERNS, PmtModel, Variant
 
-MICRO: Final = 1_000_000
 # Number of a variant among the model's, in the order of their names.
 VARIANT_NUMBER: Final = "_variant"
 LEVEL: Final = "_level"
@@ -109,6 +108,22 @@ def part(feature: Feature, model: PmtModel, variant: Column) -> Column:
     distance = here.cast("double") - F.lit(float(int(model.means[feature.name])))
     points = F.rint(constant(slopes, variant) * distance)
     return F.when(here != packing.UNKNOWN, points).otherwise(constant(absences, variant))
+
+
+def of_lists(model: PmtModel, variant: Column) -> Column | None:
+    """Return the points that the lists a family is on bring; None where the model has nothing of them.
+
+    Args:
+        model: The model.
+        variant: Number of the family's variant, not null.
+
+    Returns:
+        Double column that holds a whole number.
+    """
+    if model.listing is None:
+        return None
+    points = [one for name in sorted(model.variants) for one in model.listing.points(name)]
+    return constant(points, variant * F.lit(PATTERNS) + F.coalesce(F.col(LISTED), F.lit(0)))
 
 
 def _points(value: float) -> int:

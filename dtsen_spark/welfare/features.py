@@ -7,6 +7,7 @@ whatever the order of the rows. A feature is null where its indicator is unknown
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -14,6 +15,8 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.codes import Indicator, Kind, Level, asked_by, code_list, indicators
+from dtsen_spark.tables import LINKED_SOURCES
+from dtsen_spark.welfare.model import LISTED
 from dtsen_spark.welfare.provenance import ORIGINS, origin_column, origin_map, packed_origin, traced_indicators
 
 # Key of a family or surveyed household inside this package.
@@ -179,12 +182,13 @@ def design(units: DataFrame, members: DataFrame, carried: tuple[str, ...], *, tr
         units: One row for each unit: ``unit``, ``members``, ``urban`` and the family indicators.
         members: One row for each member: ``unit`` and the person indicators.
         carried: Columns of ``units`` to keep.
-        traced: Both have ``source_of`` (and ``members`` has ``person_id``): say where each indicator came from, and
-            who the members are.
+        traced: Both have ``source_of`` (and ``members`` has ``person_id`` and ``sources``): say where each indicator
+            came from, who the members are and who knows them.
 
     Returns:
         One row for each unit: ``unit``, the carried columns, one long column for each feature (hundredths); traced:
-        ``member_hash`` and one origin (``provenance.packed_origin``) for each indicator that has one.
+        ``member_hash``, ``listed`` (which lists know any member) and one origin (``provenance.packed_origin``) for each
+        indicator that has one.
     """
     all_features = features()
     of_members, of_unit = ([f for f in all_features if f.of_members is wanted] for wanted in (True, False))
@@ -206,15 +210,22 @@ def member_features(members: DataFrame, wanted: Sequence[Feature], *, traced: bo
         traced: As in ``design``.
 
     Returns:
-        One row for each unit that has members: ``unit``, the features; traced: ``member_hash`` and origins.
+        One row for each unit that has members: ``unit``, the features; traced: ``member_hash``, ``listed`` and origins.
     """
     aggregates = [feature.value.alias(feature.column) for feature in wanted]
     if traced:
         members = members.withColumn(ORIGINS, origin_map(F.col(c.SOURCE_OF)))
         # Exclusive or: does not hang on the order of the members; no pair of members cancels, for a person is once.
         aggregates.append(F.bit_xor(F.xxhash64(c.PERSON_ID)).alias(c.MEMBER_HASH))
+        aggregates.append(F.bit_or(_listed()).alias(LISTED))
         # The oldest value among the members: what the family's figure is only as fresh as.
         aggregates += [
             F.min(packed_origin(name)).alias(origin_column(name)) for name in traced_indicators(Level.PERSON)
         ]
     return members.groupBy(UNIT).agg(*aggregates)
+
+
+def _listed() -> Column:
+    """Which lists know a person, one bit for each of ``tables.LINKED_SOURCES``."""
+    known = (F.array_contains(c.SOURCES, source).cast("int") * (1 << bit) for bit, source in enumerate(LINKED_SOURCES))
+    return reduce(Column.bitwiseOR, (F.coalesce(one, F.lit(0)) for one in known))

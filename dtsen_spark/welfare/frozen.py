@@ -100,7 +100,7 @@ def family_design(families: DataFrame, persons: DataFrame) -> DataFrame:
         persons: Rows of ``master/person_attribute`` of their members; those without a family are left out.
 
     Returns:
-        One row for each family: ``unit``, ``CARRIED``, ``member_hash``; features and origins, packed.
+        One row for each family: ``unit``, ``CARRIED``, ``member_hash``, ``listed``; features and origins, packed.
     """
     members = persons.where(F.col(c.FAMILY_ID).isNotNull()).withColumnRenamed(c.FAMILY_ID, UNIT)
     return packing.packed(design(families.withColumnRenamed(c.FAMILY_ID, UNIT), members, CARRIED, traced=True))

@@ -9,11 +9,13 @@ k is what the survey itself says of how much places differ (``shrinkage_of``), o
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dtsen_spark.tables import LINKED_SOURCES
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -27,6 +29,10 @@ NATION: Final = "ID"
 MOST_SHRINKAGE: Final = 10_000
 # The variant that uses every block of features.
 FULL: Final = "full"
+# Which lists know a family: one bit for each of ``tables.LINKED_SOURCES``.
+LISTED: Final = "listed"
+PATTERNS: Final = 1 << len(LINKED_SOURCES)
+MICRO: Final = 1_000_000
 
 
 def place_variant(stratum: str) -> str:
@@ -257,6 +263,35 @@ class Variant:
     residual_sd: float = 0.0
 
 
+def lists_of(pattern: int, lists: Sequence[str]) -> str:
+    """Return the name of a pattern of lists: those of some lists that are in it, such as ``dtks+p3ke``, or ``none``.
+
+    Args:
+        pattern: One bit for each of ``tables.LINKED_SOURCES``.
+        lists: The lists that are looked at.
+    """
+    found = [name for bit, name in enumerate(LINKED_SOURCES) if pattern >> bit & 1 and name in lists]
+    return "+".join(found) or "none"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lists of the poor say of families of whom not everything is known (``welfare.lists``).
+
+    Attributes:
+        lists: The lists.
+        shifts: Log points by variant, then by the lists that a family is on (``lists_of``).
+    """
+
+    lists: tuple[str, ...]
+    shifts: Mapping[str, Mapping[str, float]]
+
+    def points(self, variant: str) -> list[float]:
+        """Return the points of a variant by pattern of lists; a pattern or variant of which nothing is known has 0."""
+        own = self.shifts.get(variant, {})
+        return [float(round(own.get(lists_of(i, self.lists), 0.0) * MICRO)) for i in range(PATTERNS)]
+
+
 @dataclass(frozen=True)
 class PmtModel:
     """A registered proxy means test.
@@ -270,6 +305,7 @@ class PmtModel:
         residual_sd: Standard deviation of what the model does not explain, log points.
         by_place: Every place has coefficients of its own (a table made elsewhere), instead of variants by what is
             known of a family.
+        listing: What lists say of families of whom not everything is known; None = nothing.
     """
 
     variants: Mapping[str, Variant]
@@ -279,6 +315,7 @@ class PmtModel:
     spreads: Mapping[str, float] = field(default_factory=dict)
     residual_sd: float = 0.0
     by_place: bool = False
+    listing: Listing | None = None
 
     @property
     def whole(self) -> Variant:
@@ -345,6 +382,7 @@ class PmtModel:
             },
             "means": dict(self.means),
             "smearing": self.smearing,
+            **({"listing": asdict(self.listing)} if self.listing else {}),
         }
         return "pmt-" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 

@@ -1,6 +1,7 @@
 """Registered models: coefficients as a Delta table, the card as JSON, one pointer to the latest."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from dtsen_spark import tables
 from dtsen_spark.contract import local_frame
 from dtsen_spark.errors import UsageError
 from dtsen_spark.lake import Lake
-from dtsen_spark.welfare.model import PmtModel, Variant
+from dtsen_spark.welfare.model import Listing, PmtModel, Variant
 
 LATEST: Final = "latest"
 _LEVEL: Final = "level"
@@ -52,6 +53,7 @@ def register(lake: Lake, model: PmtModel, *, latest: bool = True) -> str:
         "residual_sd": model.residual_sd,
         "variant_residual_sd": {name: variant.residual_sd for name, variant in model.variants.items()},
         "by_place": model.by_place,
+        "listing": asdict(model.listing) if model.listing else None,
         "card": dict(model.card),
     }
     _write(folder / f"{version}.json", card)
@@ -137,6 +139,7 @@ def load(lake: Lake, version: str) -> PmtModel:
         )
         for name, found in levels.items()
     }
+    listing = stored.get("listing")
     return PmtModel(
         variants,
         stored["means"],
@@ -146,6 +149,7 @@ def load(lake: Lake, version: str) -> PmtModel:
         stored.get("spreads", {}),
         stored.get("residual_sd", 0.0),
         stored.get("by_place", False),
+        None if listing is None else Listing(tuple(listing["lists"]), listing["shifts"]),
     )
 
 

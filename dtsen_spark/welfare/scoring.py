@@ -13,7 +13,7 @@ from dtsen_spark.codes import Level, indicators
 from dtsen_spark.config import WelfareConfig
 from dtsen_spark.welfare import coefficients, packing, provenance
 from dtsen_spark.welfare.features import UNIT, Block, Feature, features
-from dtsen_spark.welfare.model import PmtModel
+from dtsen_spark.welfare.model import LISTED, PmtModel
 from dtsen_spark.welfare.training import LEAST, VARIANTS, stratum_key
 
 RANKED: Final = "RANKED"
@@ -29,6 +29,8 @@ FORMER_SCORE: Final = "former_score"
 FORMER_MEMBER_POINTS: Final = "former_member_points"
 # Name of the part that is the place's level.
 LEVEL_PART: Final = "level"
+# Name of the part that is what the lists say, which the family is on (``welfare.lists``).
+LISTS_PART: Final = "lists"
 
 _MICRO: Final = 1_000_000
 _SIGNAL_BITS: Final = 40  # of the variance that a day of an input's age takes
@@ -120,6 +122,27 @@ def with_former(design: DataFrame, model: PmtModel) -> DataFrame:
     return named.select(*design.columns, *(figure.alias(name) for name, figure in figures.items()))
 
 
+def as_if(design: DataFrame, model: PmtModel, *, known: str, variant: str) -> DataFrame:
+    """Score the families of one variant as if another one were theirs, without what lists say.
+
+    Args:
+        design: As for ``score``.
+        model: The model; it has variants by what is known of a family.
+        known: The variant of the families.
+        variant: The one that they are scored by.
+
+    Returns:
+        One row for each family of the variant ``known`` that can be scored: ``listed``, ``score``.
+    """
+    used = used_features(model)
+    keys = coefficients.variant_keys(model)
+    families = _with_asked(design, used).where(_variant(model) == keys[known])
+    placed = coefficients.with_coefficients(families, model, F.lit(keys[variant])).where(_reason(used).isNull())
+    parts = _parts(used, model, F.col(coefficients.VARIANT_NUMBER))
+    named = placed.select(LISTED, coefficients.LEVEL, *(part.alias(f"p_{name}") for name, part in parts.items()))
+    return named.select(LISTED, (F.col(coefficients.LEVEL).cast("long") + _total(sorted(parts))).alias(c.SCORE))
+
+
 def member_points(people: DataFrame, model: PmtModel) -> DataFrame:
     """Score the part that is made of the members alone.
 
@@ -174,24 +197,30 @@ def _total(names: list[str]) -> Column:
     return total.cast("long")
 
 
+def _with_asked(design: DataFrame, used: list[Feature]) -> DataFrame:
+    # Asked once for each block, in a step of its own: each feature's absence hangs on it.
+    return packing.opened(design).withColumns({_asked(block): _known(used, block) for block in Block})
+
+
 def _with_parts(
     design: DataFrame, model: PmtModel, used: list[Feature], more: Mapping[str, Column]
 ) -> tuple[DataFrame, list[str]]:
-    """Add reason, variant, variance, ``p_<indicator>`` and ``p_level`` (points), and more; the parts' names, sorted."""
-    # Asked once for each block, in a step of its own: each feature's absence hangs on it.
-    asked = packing.opened(design).withColumns({_asked(block): _known(used, block) for block in Block})
-    placed = coefficients.with_coefficients(asked, model, _variant(model))
-    parts = _parts(used, model, F.col(coefficients.VARIANT_NUMBER))
+    """Add reason, variant, variance, ``p_<part>`` (points), and more; return the parts' names too, sorted."""
+    placed = coefficients.with_coefficients(_with_asked(design, used), model, _variant(model))
+    number = F.col(coefficients.VARIANT_NUMBER)
+    parts = _parts(used, model, number) | {LEVEL_PART: F.col(coefficients.LEVEL)}
+    lists = coefficients.of_lists(model, number)
+    if lists is not None:
+        parts[LISTS_PART] = lists
     named = placed.select(
         *design.columns,
         c.MODEL_VARIANT,
         coefficients.VARIANCE,
         _reason(used).alias(c.REASON),
-        F.col(coefficients.LEVEL).alias(f"p_{LEVEL_PART}"),
         *(part.alias(f"p_{name}") for name, part in parts.items()),
         *(column.alias(name) for name, column in more.items()),
     )
-    return named, sorted([LEVEL_PART, *parts])
+    return named, sorted(parts)
 
 
 def _parts(used: list[Feature], model: PmtModel, variant: Column) -> dict[str, Column]:

@@ -18,6 +18,7 @@ from dtsen_spark.welfare import change, loading, registry, scoring
 from dtsen_spark.welfare.deciles import TENTHS, Cut, cut_points
 from dtsen_spark.welfare.features import UNIT
 from dtsen_spark.welfare.frozen import FAMILY, PERSON, Frozen, family_design, frozen, place
+from dtsen_spark.welfare.lists import with_listing
 from dtsen_spark.welfare.model import PmtModel
 from dtsen_spark.welfare.ranking import with_kab_rank
 from dtsen_spark.welfare.training import train as train_model
@@ -50,7 +51,8 @@ def train(job: Job) -> str:
     """Train the proxy means test on the survey of a build and register it.
 
     Args:
-        job: A job over a build that has been harmonised.
+        job: A job over a build that has been harmonised. Where it has families too, they tell what being on a list
+            says of those of whom little is known.
 
     Returns:
         The version.
@@ -58,7 +60,10 @@ def train(job: Job) -> str:
     Raises:
         UsageError: No household of the survey can train.
     """
-    version = _train(job)
+    design = None
+    if job.has(tables.FAMILY_ATTRIBUTE):
+        design = family_design(job.read(tables.FAMILY_ATTRIBUTE), job.read(tables.PERSON_ATTRIBUTE))
+    version = _train(job, design)
     if version is None:
         message = "silver/survey_household: no household with expenditure, weight and region; deliver susenas first"
         raise UsageError(message)
@@ -78,11 +83,11 @@ def run(job: Job) -> None:
     """
     standing = frozen(job)
     still = None if job.period.is_quarter else standing
-    version, model = _model(job, still)
     persons = job.read(tables.PERSON_ATTRIBUTE)
     # Read twice, for the scores and for their parts, and made by joins and aggregates.
     scratch = job.lake.scratch(job.release_id) / STAGE
     design = kept(family_design(job.read(tables.FAMILY_ATTRIBUTE), persons), scratch / "design")
+    version, model = _model(job, still, design)
     explained = _scored(job, design, model, _former(job, standing, version))
     # Read four times in few columns, two of them for the histogram.
     scored = kept(explained.select(c.FAMILY_ID, *KEPT), scratch / "scored")
@@ -96,7 +101,7 @@ def run(job: Job) -> None:
     _account(job, scored, written.rows)
 
 
-def _model(job: Job, still: Frozen | None) -> tuple[str | None, PmtModel | None]:
+def _model(job: Job, still: Frozen | None, design: DataFrame) -> tuple[str | None, PmtModel | None]:
     """The model of the run: frozen between quarters, else made elsewhere, else registered, else trained."""
     rules = job.config.welfare
     if still is not None:
@@ -107,7 +112,7 @@ def _model(job: Job, still: Frozen | None) -> tuple[str | None, PmtModel | None]
         # Not the latest: without the setting the next run is back at our own.
         version = registry.register(job.lake, elsewhere, latest=False)
     else:
-        version = registry.registered(job.lake, rules.model) or _train(job)
+        version = registry.registered(job.lake, rules.model) or _train(job, design)
     return version, registry.load(job.lake, version) if version else None
 
 
@@ -118,7 +123,7 @@ def _former(job: Job, standing: Frozen | None, version: str | None) -> PmtModel 
     return registry.load(job.lake, str(standing.model_version))
 
 
-def _train(job: Job) -> str | None:
+def _train(job: Job, design: DataFrame | None) -> str | None:
     if not (job.has(tables.SURVEY_HOUSEHOLD) and job.has(tables.SURVEY_MEMBER)):
         return None
     rules: WelfareConfig = job.config.welfare
@@ -132,6 +137,8 @@ def _train(job: Job) -> str | None:
     if model is None:
         log.warning("no household of the survey can train a model")
         return None
+    if design is not None:
+        model = with_listing(model, design, rules.poverty_lists)
     version = registry.register(job.lake, model)
     used, aside = model.card["households"], model.card["set_aside"]
     job.ledger.account(
