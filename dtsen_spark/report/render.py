@@ -102,20 +102,39 @@ def _total(rows: Iterable[Row], name: str) -> int | None:
     return sum(shown) if shown else None
 
 
+def _rupiah_total(rows: Sequence[Row], w: Wording) -> str:
+    """Benefits of a year, thousands of millions of rupiah: at least so much where some cells are left out."""
+    total = _total(rows, c.BENEFIT_TOTAL_IDR_YEAR)
+    at_least = "≥ " if _hidden(rows, c.BENEFIT_TOTAL_IDR_YEAR) else ""
+    return w.number(None) if total is None else at_least + w.number(total / _BILLION, 2)
+
+
+def _hidden(rows: Iterable[Row], *names: str) -> int:
+    """Cells of some rows that are left out."""
+    return sum(any(row[name] is None for name in names) for row in rows)
+
+
+def _caption(text: str, hidden: int, w: Wording) -> str:
+    return f"{text} ({w.number(hidden)} {w.text('hidden_cells')})" if hidden else text
+
+
 def _whole(stats: dict[str, list[Row]]) -> dict[str, float | None]:
     nation = next(iter(_nation(stats[tables.STATS_REGION.name])), None) or {}
-    budget = _total(_nation(stats[tables.STATS_BUDGET.name]), c.BENEFIT_TOTAL_IDR_YEAR)
+    costs = _nation(stats[tables.STATS_BUDGET.name])
+    budget = _total(costs, c.BENEFIT_TOTAL_IDR_YEAR)
     return {
         "persons": nation.get(c.PERSONS),
         "families": nation.get(c.FAMILIES),
         "coverage": nation.get(c.COVERAGE),
-        "budget": None if budget is None else budget / _BILLION,
+        # Two sums that lack some cells tell nothing of a change.
+        "budget": None if budget is None or _hidden(costs, c.BENEFIT_TOTAL_IDR_YEAR) else budget / _BILLION,
     }
 
 
 def _headline(found: Facts, wording: Wording) -> list[tuple[str, str]]:
     whole = _whole(found.stats)
-    rupiah = f"Rp {wording.number(whole['budget'], 2)} {'miliar' if wording.language == INDONESIAN else 'billion'}"
+    budget = _rupiah_total(_nation(found.stats[tables.STATS_BUDGET.name]), wording)
+    rupiah = f"Rp {budget} {'miliar' if wording.language == INDONESIAN else 'billion'}"
     return [
         (wording.text("persons"), wording.number(whole["persons"])),
         (wording.text("families"), wording.number(whole["families"])),
@@ -244,7 +263,8 @@ def _deciles(found: Facts, w: Wording) -> dict[str, Any]:
     ]
     chart = charts.columns(data, "decile", "count", "unit", charts.numbers(None, "~s"), w.text("decile"))
     told = "; ".join(f"{row['decile']}: {w.number(row['count'])} {row['unit']}" for row in data)
-    ages = [row for row in _nation(found.stats[tables.STATS_POPULATION.name]) if row[c.PERSONS] is not None]
+    population = [row for row in _nation(found.stats[tables.STATS_POPULATION.name]) if row[c.SEX] is not None]
+    ages = [row for row in population if row[c.PERSONS] is not None]
     names = (w.text("male"), w.text("female"))
     people = [
         {
@@ -253,13 +273,14 @@ def _deciles(found: Facts, w: Wording) -> dict[str, Any]:
             "persons": -row[c.PERSONS] if row[c.SEX] == "L" else row[c.PERSONS],
         }
         for row in ages
-        if row[c.SEX] is not None
     ]
     pyramid = charts.pyramid(people, charts.magnitudes(w.text("persons")), names)
     told_ages = "; ".join(f"{row['age']} {row['sex']} {w.number(abs(row['persons']))}" for row in people)
     return {
         "chart": _drawn(chart, f"{w.text('deciles')}: {told}", w) if data else None,
+        "caption": _caption(w.text("deciles"), _hidden(rows, c.PERSONS, c.FAMILIES), w),
         "pyramid": _drawn(pyramid, f"{w.text('pyramid')}: {told_ages}", w) if people else None,
+        "pyramid_caption": _caption(w.text("pyramid"), _hidden(population, c.PERSONS), w),
     }
 
 
@@ -331,7 +352,6 @@ def _programs(found: Facts, w: Wording) -> list[dict[str, Any]]:
     for program in sorted({row[c.PROGRAM] for row in rows}):
         own = [row for row in rows if row[c.PROGRAM] == program]
         of_decile = [row for row in budget if row[c.PROGRAM] == program]
-        cost = _total(of_decile, c.BENEFIT_TOTAL_IDR_YEAR)
         shown.append(
             {
                 "program": w.code(program),
@@ -342,8 +362,9 @@ def _programs(found: Facts, w: Wording) -> list[dict[str, Any]]:
                 "leave": _count(own, c.CHANGE, "DROP"),
                 "eligible": _count(own, c.DECISION, "ELIGIBLE"),
                 "excluded": _count(own, c.DECISION, "EXCLUDED"),
-                "cost": None if cost is None else cost / _BILLION,
+                "cost": _rupiah_total(of_decile, w),
                 "deciles": _by_decile(of_decile, w, w.code(program)),
+                "hidden": _hidden(of_decile, c.ROWS),
                 "causes": [
                     row
                     for row in _nation(found.stats[tables.STATS_CHANGE.name])
