@@ -26,7 +26,10 @@ STAMP: Final = VENV / "setup.json"
 PYTHON_LOCK: Final = ROOT / "requirements-dev.lock"
 JARS_LOCK: Final = ROOT / "conf" / "spark" / "jars.lock"
 # What the jars name as dependencies and Spark ships already, or no plain table uses: 85 MB left where they are.
-NOT_NEEDED: Final = "org.*:*,com.*:*,commons-*:*,javax.*:*,io.airlift:*,io.unitycatalog:*,io.delta:delta-kernel*"
+NOT_NEEDED: Final = (
+    "org.*:*,com.fasterxml*:*,com.google*:*,com.github*:*,commons-*:*,javax.*:*,io.airlift:*,io.unitycatalog:*,"
+    "io.delta:delta-kernel*"
+)
 # Builds the packages that have no wheel; installed first, so that no build fetches an unpinned tool.
 BUILD_TOOL: Final = "setuptools"
 

@@ -2,6 +2,7 @@
 
 import os
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,9 @@ _FIXED: Final[dict[str, str]] = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.parquet.compression.codec": "zstd",
 }
+# Hadoop's own local file system starts chmod and readlink for each file that it makes, twice; this one asks Java.
+_LOCAL_FILES: Final = ("spark.hadoop.fs.file.impl", "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem")
+_JARS: Final = ("delta-*.jar", "hadoop-bare-naked-local-fs-*.jar")
 # Generated code of wide rows has methods beyond 8,000 bytes, which Java would interpret for ever, and a session makes
 # more classes than the default code cache holds.
 _JVM: Final = "-XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=512m"
@@ -49,17 +53,17 @@ def jars_dir() -> Path:
 
 
 def jars() -> list[Path]:
-    """Return the jars that a session needs: Delta from the jars folder, similarity functions from Splink's wheel.
+    """Return the jars that a session needs: those of the lock, and similarity functions from Splink's wheel.
 
     Raises:
-        UsageError: The jars folder is missing or empty.
+        UsageError: Jars are missing.
     """
-    delta = sorted(jars_dir().glob("delta-*.jar"))
-    if not delta:
-        message = f"{jars_dir()}: no Delta jars; run 'make setup', or name their folder in {JARS_VARIABLE}"
-        raise UsageError(message)
+    found = [sorted(jars_dir().glob(pattern)) for pattern in _JARS]
+    if not all(found):
+        message = f"{jars_dir()}: jars of conf/spark/jars.lock are missing; run 'make setup', or name their folder in "
+        raise UsageError(message + JARS_VARIABLE)
     similarity = sorted(Path(str(files("splink"))).glob("internals/files/spark_jars/*_spark4*.jar"))[-1:]
-    return delta + similarity
+    return [*chain(*found), *similarity]
 
 
 def start(config: Config, app_name: str) -> SparkSession:
@@ -96,6 +100,9 @@ def start(config: Config, app_name: str) -> SparkSession:
             .config("spark.executor.extraJavaOptions", _JVM)
             .config("spark.ui.enabled", str(config.spark.ui).lower())
         )
+        # Elsewhere executors would need the class before they have fetched the jar.
+        if not config.spark.master or config.spark.master.startswith("local"):
+            builder = builder.config(*_LOCAL_FILES)
         if config.spark.event_log_dir:
             builder = builder.config("spark.eventLog.enabled", "true").config(
                 "spark.eventLog.dir", config.spark.event_log_dir

@@ -70,9 +70,14 @@ class Command:
         return self.log.read_text()
 
 
+def versions(*folders: Path) -> set[Path]:
+    """The commits of tables, all together."""
+    return {commit for folder in folders for commit in (folder / "_delta_log").glob("*.json")}
+
+
 def commits(*folders: Path) -> int:
     """Delta versions of tables, all together."""
-    return sum(1 for folder in folders for _ in (folder / "_delta_log").glob("*.json"))
+    return len(versions(*folders))
 
 
 def readable(root: Path) -> set[str]:
@@ -157,22 +162,21 @@ def _in(stage: str) -> Point:
 
 
 def _before(stage: str) -> Point:
-    """When a stage's accounts are entered, just before the row that says that it is done."""
+    """When a stage's accounts or figures are entered, just before the row that says that it is done."""
 
     def make(root: Path, command: Command) -> Callable[[], bool]:
-        ledger = root / tables.LEDGER.path
-        figures = root / tables.DQ_METRIC.path
+        entries = [root / table.path for table in (tables.LEDGER, tables.DQ_METRIC)]
         earlier = pipeline.NAMES[: pipeline.NAMES.index(stage)]
-        state = {"ledger": -1, "figures": -1}
+        seen: set[Path] = set()
 
         def reached() -> bool:
             text = command.text()
             if not all(f"\n{name} " in f"\n{text}" for name in earlier):
                 return False
-            if state["ledger"] < 0:
-                state["ledger"], state["figures"] = commits(ledger), commits(figures)
-            # A stage without accounts enters figures; the first of two is that which clears those of an earlier try.
-            return commits(ledger) > state["ledger"] or commits(figures) > state["figures"] + 1
+            if not seen:
+                seen.update(versions(*entries))
+            # A stage that was tried before clears its figures first.
+            return any('"DELETE"' not in commit.read_text() for commit in versions(*entries) - seen)
 
         return reached
 
@@ -207,12 +211,18 @@ _FIRST_TABLE = {
 }
 FEW = (_before("linkage"), _in("programs"), _after("programs"), _publishing(3))
 # Before and after each stage's commit; while the longest of them write; while tables are published one after the other.
-_WRITING = ("ingest", "harmonise", "linkage", "family", "programs")
+_WRITING = ("ingest", "harmonise", "linkage", "family", "welfare", "programs")
+# Has nothing to enter where no ticket was decided: what is after the stage before it is before its own commit.
+_SILENT = "effects"
 MANY = (
     *(
         point
         for stage in pipeline.NAMES
-        for point in (*((_in(stage),) if stage in _WRITING else ()), _before(stage), _after(stage))
+        for point in (
+            *((_in(stage),) if stage in _WRITING else ()),
+            *((_before(stage),) if stage != _SILENT else ()),
+            _after(stage),
+        )
     ),
     *(_publishing(written) for written in (1, 4, 8, 12, 16)),
 )

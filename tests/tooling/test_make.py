@@ -113,7 +113,7 @@ def test_another_jar_than_the_locked_one_is_refused(tmp_path: Path) -> None:
 def test_jars_in_a_named_folder_are_used(tmp_path: Path) -> None:
     done = script("import environment; print(len(environment.missing_jars()))", DTSEN_JARS=str(tmp_path))
 
-    assert done.stdout.strip() == "2"
+    assert done.stdout.strip() == "3"
 
 
 def test_a_cluster_port_in_use_is_named() -> None:
