@@ -14,7 +14,7 @@ from dtsen_spark import rotation, tables
 from dtsen_spark.config import Config
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import UsageError
-from dtsen_spark.lake import Lake, Written
+from dtsen_spark.lake import Lake, Written, stored
 from dtsen_spark.ledger import Ledger
 
 _QUARTER = re.compile(r"(\d{4})Q([1-4])")
@@ -156,9 +156,7 @@ class Job:
         Returns:
             The same rows, read from files until the scratch is dropped.
         """
-        path = str(self.lake.scratch(self.release_id) / folder / name)
-        df.write.mode("overwrite").parquet(path)
-        return self.spark.read.schema(df.schema).parquet(path)
+        return stored(df, self.lake.scratch(self.release_id) / folder / name)
 
     def write_metrics(self, stage: str, df: DataFrame) -> None:
         """Replace this release's figures by frame of one stage in ``ops/dq_metric``.

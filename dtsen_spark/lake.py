@@ -103,6 +103,18 @@ def peek(root: Path, table: TableContract, version: int | None = None) -> list[d
     return rows
 
 
+def stored(df: DataFrame, path: Path) -> DataFrame:
+    """Write rows to files that this run reads again, and return them as read: nothing is computed twice.
+
+    Args:
+        df: The rows.
+        path: Folder of the files; what stood there is replaced.
+    """
+    # Read back at once and dropped: quick to pack counts more than small. Their schema is known, no job looks for it.
+    df.write.mode("overwrite").option("compression", "snappy").parquet(str(path))
+    return df.sparkSession.read.schema(df.schema).parquet(str(path))
+
+
 def _condition(slice_values: Mapping[str, str]) -> str:
     return " AND ".join(f"{name} = '{value}'" for name, value in sorted(slice_values.items()))
 

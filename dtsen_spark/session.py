@@ -33,6 +33,9 @@ _FIXED: Final[dict[str, str]] = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
     "spark.sql.shuffledHashJoinFactor": "2",
+    # Joins on ids of millions of rows: where every partition of one side is small, hashing it costs less than sorting
+    # both. Larger partitions are sorted as before, so that memory is bounded.
+    "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
     # Three calls to the JVM and a walk over the stack for every operation on a column, to name a line in an error.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.ui.showConsoleProgress": "false",

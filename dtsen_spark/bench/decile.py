@@ -13,6 +13,7 @@ from dtsen_spark import session
 from dtsen_spark.bench.ratios import Bound, Candidate, Verdict, compare, judge, print_comparison
 from dtsen_spark.config import Config
 from dtsen_spark.job import Period
+from dtsen_spark.lake import stored
 from dtsen_spark.welfare import deciles, features, model, packing, scoring, stage, training
 
 _SEED: Final = 14
@@ -46,7 +47,7 @@ def measure(out: Console, config: Config, root: Path, families: int, rounds: int
     designs = _designs(spark, config, root, families)
     fitted = _model(designs)
     scored = _scored(designs, fitted, config)
-    plain = stage.kept(scored, root / f"scores-{families}.parquet")
+    plain = stored(scored, root / f"scores-{families}.parquet")
 
     def with_deciles(scores: DataFrame) -> None:
         ranked = scores.where(F.col(c.SCORE).isNotNull()).select(c.SCORE, c.MEMBERS)
@@ -54,7 +55,7 @@ def measure(out: Console, config: Config, root: Path, families: int, rounds: int
         _consume(scores.withColumn(c.DECILE, deciles.decile(F.col(c.SCORE), cuts["person"])))
 
     def score_and_deciles() -> None:
-        with_deciles(stage.kept(scored, root / f"rescored-{families}.parquet"))
+        with_deciles(stored(scored, root / f"rescored-{families}.parquet"))
 
     candidates = (
         Candidate(_DECILES, lambda: with_deciles(plain)),

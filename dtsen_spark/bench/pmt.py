@@ -13,6 +13,7 @@ from dtsen_spark import session
 from dtsen_spark.bench.ratios import Bound, Candidate, Verdict, compare, print_comparison
 from dtsen_spark.codes import Indicator, Kind, Level, code_list, indicators
 from dtsen_spark.config import Config
+from dtsen_spark.lake import stored
 from dtsen_spark.welfare import training
 
 _SEED: Final = 14
@@ -77,7 +78,7 @@ def _survey(spark: SparkSession, root: Path, households: int) -> tuple[DataFrame
         F.when(F.col("place") == 1, "HEAD").otherwise("CHILD").alias(c.RELATION),
         *(_value(one, of_member) for one in indicators() if one.level is Level.PERSON and one.name != c.RELATION),
     )
-    return _kept(homes, root / f"homes-{households}.parquet"), _kept(people, root / f"people-{households}.parquet")
+    return stored(homes, root / f"homes-{households}.parquet"), stored(people, root / f"people-{households}.parquet")
 
 
 def _drawn(*of: str) -> Draw:
@@ -107,8 +108,3 @@ def _value(one: Indicator, draw: Draw) -> Column:
         codes = [code.code for code in code_list(one.name).codes]
         return F.get(F.array(*map(F.lit, codes)), number % len(codes)).alias(one.name)
     return number.alias(one.name)
-
-
-def _kept(df: DataFrame, path: Path) -> DataFrame:
-    df.write.mode("overwrite").parquet(str(path))
-    return df.sparkSession.read.parquet(str(path))

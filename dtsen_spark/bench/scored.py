@@ -153,6 +153,7 @@ def _rows(spark: SparkSession, persons: int, *, later: bool) -> dict[TableContra
         ),
         tables.RECIPIENT: _recipients(numbers),
         tables.TICKET: _tickets(numbers),
+        tables.TICKET_EVENT: _events(numbers),
         tables.CUTPOINT: _cuts(spark),
     }
     if later:
@@ -241,6 +242,23 @@ def _tickets(numbers: DataFrame) -> DataFrame:
             c.OUTCOME: _one_of("outcome", "UPHELD", "REJECTED", "OPEN"),
             c.EVIDENCE_TYPES: F.array(F.lit("KTP"), F.lit("MEDICAL_LETTER")),
         }
+    )
+
+
+def _events(numbers: DataFrame) -> DataFrame:
+    """Three steps of each ticket."""
+    step = F.posexplode(F.array(*map(F.lit, ("SUBMITTED", "ID_CHECKED", "MUSDES_APPROVED")))).alias("step", "state")
+    return (
+        _tickets(numbers)
+        .select("number", c.TICKET_ID, step)
+        .withColumns(
+            {
+                c.EVENT_KEY: F.concat_ws(":", c.TICKET_ID, "step"),
+                c.STATE_BEFORE: F.col("state"),
+                c.DAYS: _draw("days", 20).cast("int"),
+                c.REASON: F.lit(None).cast("string"),
+            }
+        )
     )
 
 

@@ -10,6 +10,7 @@ from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.errors import DtsenError
 from dtsen_spark.job import Job
+from dtsen_spark.lake import stored
 from dtsen_spark.linkage import collapse, labels, nodes, scoring
 from dtsen_spark.linkage import working as w
 
@@ -28,13 +29,10 @@ class Scratch:
             name: Folder.
         """
         self.path = job.lake.scratch(job.release_id) / name
-        self._spark = job.spark
 
     def keep(self, name: str, df: DataFrame) -> DataFrame:
         """Store a frame under a name and return it as stored: nothing is computed twice, and plans stay small."""
-        path = str(self.path / name)
-        df.write.mode("overwrite").parquet(path)
-        return self._spark.read.parquet(path)
+        return stored(df, self.path / name)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from dtsen_spark import columns as c
 from dtsen_spark import tables
 from dtsen_spark.config import WelfareConfig, read_yaml, validated
 from dtsen_spark.errors import ConfigError, UsageError
-from dtsen_spark.lake import Lake
+from dtsen_spark.lake import Lake, stored
 from dtsen_spark.welfare import registry, scoring
 from dtsen_spark.welfare.deciles import TENTHS, Cut, cut_points, decile
 from dtsen_spark.welfare.features import UNIT
@@ -167,9 +167,7 @@ def simulate(lake: Lake, release_id: str, scenario: WelfareScenario, *, on: date
         .withColumn(c.SCORE, F.col(c.SCORE) + _per_equivalent(scenario))
     )
     # Read three times, twice of it in two columns: once to files instead of scoring the nation again.
-    path = str(lake.scratch(release_id) / "simulate")
-    made.write.mode("overwrite").parquet(path)
-    families = lake.spark.read.schema(made.schema).parquet(path)
+    families = stored(made, lake.scratch(release_id) / "simulate")
     cuts = _cuts(families, scenario, smearing, rules)
     after = families.withColumn(c.DECILE, decile(F.col(c.SCORE), cuts))
     ranked = after.where(F.col(c.DECILE).isNotNull() & F.col(c.DECILE_BEFORE).isNotNull())

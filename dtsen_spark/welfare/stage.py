@@ -1,7 +1,6 @@
 """The welfare stage: reads ``master`` and the survey, writes ``welfare`` and, where it trains, ``models``."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -85,12 +84,11 @@ def run(job: Job) -> None:
     still = None if job.period.is_quarter else standing
     persons = job.read(tables.PERSON_ATTRIBUTE)
     # Read twice, for the scores and for their parts, and made by joins and aggregates.
-    scratch = job.lake.scratch(job.release_id) / STAGE
-    design = kept(family_design(job.read(tables.FAMILY_ATTRIBUTE), persons), scratch / "design")
+    design = job.keep(STAGE, "design", family_design(job.read(tables.FAMILY_ATTRIBUTE), persons))
     version, model = _model(job, still, design)
     explained = _scored(job, design, model, _former(job, standing, version))
     # Read four times in few columns, two of them for the histogram.
-    scored = kept(explained.select(c.FAMILY_ID, *KEPT), scratch / "scored")
+    scored = job.keep(STAGE, "scored", explained.select(c.FAMILY_ID, *KEPT))
     cuts = still.cuts if still else _cuts(scored)
     rules = job.config.welfare
     placed = place(scored, cuts[rules.unit], model, rules).withColumn(c.MODEL_VERSION, F.lit(version).cast("string"))
@@ -166,18 +164,6 @@ def _scored(job: Job, features: DataFrame, model: PmtModel | None, former: PmtMo
     else:
         scored = scoring.score(features, model, on=job.period.last_day, rules=job.config.welfare)
     return scored.withColumnRenamed(UNIT, c.FAMILY_ID)
-
-
-def kept(df: DataFrame, path: Path) -> DataFrame:
-    """Write rows to files that are read back in the same run, and read them.
-
-    Args:
-        df: The rows.
-        path: Folder for the files.
-    """
-    # Read back at once and dropped: quick to pack counts more than small.
-    df.write.mode("overwrite").option("compression", "snappy").parquet(str(path))
-    return df.sparkSession.read.schema(df.schema).parquet(str(path))
 
 
 def _cuts(scored: DataFrame) -> dict[str, tuple[Cut, ...]]:
