@@ -36,6 +36,8 @@ _FIXED: Final[dict[str, str]] = {
     # Joins on ids of millions of rows: where every partition of one side is small, hashing it costs less than sorting
     # both. Larger partitions are sorted as before, so that memory is bounded.
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
+    # A write of one period or batch would sort all its rows by that one value first.
+    "spark.sql.maxConcurrentOutputFileWriters": "4",
     # Three calls to the JVM and a walk over the stack for every operation on a column, to name a line in an error.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
