@@ -697,7 +697,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     # PySpark would log the text of a failed query, and with it whatever values stand in it.
-    logging.getLogger("SQLQueryContextLogger").disabled = True
+    for kind in ("SQL", "DataFrame"):
+        logging.getLogger(f"{kind}QueryContextLogger").disabled = True
     try:
         app(args=list(argv) if argv is not None else None)
     except SystemExit as end:
