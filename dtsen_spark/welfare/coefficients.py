@@ -123,7 +123,12 @@ def of_lists(model: PmtModel, variant: Column) -> Column | None:
     if model.listing is None:
         return None
     points = [one for name in sorted(model.variants) for one in model.listing.points(name)]
-    return constant(points, variant * F.lit(PATTERNS) + F.coalesce(F.col(LISTED), F.lit(0)))
+    return constant(points, variant * F.lit(PATTERNS) + pattern())
+
+
+def pattern() -> Column:
+    """Return the lists that a family is on as its design has them, not null: of whom no member is known, on none."""
+    return F.coalesce(F.col(LISTED), F.lit(0))
 
 
 def _points(value: float) -> int:

@@ -40,15 +40,15 @@ def with_listing(model: PmtModel, design: DataFrame, lists: Sequence[str]) -> Pm
     if not lists or model.by_place or FULL not in model.variants:
         return model
     sums: dict[str, Counter[str]] = {}
-    families: Counter[str] = Counter()
     for variant in sorted(model.variants):
         told = scoring.as_if(design, model, known=FULL, variant=variant).groupBy(LISTED)
         # A row for each of eight patterns.
         rows = told.agg(F.count(F.lit(1)).alias(c.FAMILIES), F.sum(c.SCORE).alias(c.SCORE)).collect()
-        sums[variant] = Counter()
+        sums[variant], families = Counter(), Counter[str]()  # the families are the same ones for each variant
         for row in rows:
-            sums[variant][lists_of(row[LISTED], lists)] += int(row[c.SCORE])
-            families[lists_of(row[LISTED], lists)] += int(row[c.FAMILIES]) if variant == FULL else 0
+            on = lists_of(row[LISTED], lists)
+            sums[variant][on] += int(row[c.SCORE])
+            families[on] += int(row[c.FAMILIES])
     enough = sorted(pattern for pattern, count in families.items() if count >= _FEWEST)
     shifts = {
         variant: {

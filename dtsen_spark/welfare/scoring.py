@@ -13,7 +13,7 @@ from dtsen_spark.codes import Level, indicators
 from dtsen_spark.config import WelfareConfig
 from dtsen_spark.welfare import coefficients, packing, provenance
 from dtsen_spark.welfare.features import UNIT, Block, Feature, features
-from dtsen_spark.welfare.model import LISTED, PmtModel
+from dtsen_spark.welfare.model import LISTED, MICRO, PmtModel
 from dtsen_spark.welfare.training import LEAST, VARIANTS, stratum_key
 
 RANKED: Final = "RANKED"
@@ -32,7 +32,6 @@ LEVEL_PART: Final = "level"
 # Name of the part that is what the lists say, which the family is on (``welfare.lists``).
 LISTS_PART: Final = "lists"
 
-_MICRO: Final = 1_000_000
 _SIGNAL_BITS: Final = 40  # of the variance that a day of an input's age takes
 
 
@@ -70,7 +69,7 @@ def score(design: DataFrame, model: PmtModel, *, on: date, rules: WelfareConfig)
         .withColumn(c.SCORE_PARTS, F.when(ranked, F.array(*struct)))
         .withColumn(c.STATE, F.when(ranked, F.lit(RANKED)).otherwise(F.lit(UNRANKED)))
         .withColumn(c.CONFIDENCE, lost.share_known())
-        .withColumn(c.SCORE_ERROR, F.when(ranked, F.floor(F.sqrt(variance) * _MICRO + 0.5)))
+        .withColumn(c.SCORE_ERROR, F.when(ranked, F.floor(F.sqrt(variance) * MICRO + 0.5)))
         .withColumns(_inputs(used))
         .drop(coefficients.VARIANCE, *lost.by_block)
     )
@@ -139,8 +138,11 @@ def as_if(design: DataFrame, model: PmtModel, *, known: str, variant: str) -> Da
     families = _with_asked(design, used).where(_variant(model) == keys[known])
     placed = coefficients.with_coefficients(families, model, F.lit(keys[variant])).where(_reason(used).isNull())
     parts = _parts(used, model, F.col(coefficients.VARIANT_NUMBER))
-    named = placed.select(LISTED, coefficients.LEVEL, *(part.alias(f"p_{name}") for name, part in parts.items()))
-    return named.select(LISTED, (F.col(coefficients.LEVEL).cast("long") + _total(sorted(parts))).alias(c.SCORE))
+    parts[LEVEL_PART] = F.col(coefficients.LEVEL)
+    named = placed.select(
+        coefficients.pattern().alias(LISTED), *(part.alias(f"p_{name}") for name, part in parts.items())
+    )
+    return named.select(LISTED, _total(sorted(parts)).alias(c.SCORE))
 
 
 def member_points(people: DataFrame, model: PmtModel) -> DataFrame:
@@ -310,7 +312,7 @@ class _Lost:
         lost: Column = F.lit(0.0)
         for name in self.by_block:
             lost = lost + F.col(name)
-        return F.floor((1 - lost / F.lit(float(self.whole))) * _MICRO + 0.5) / F.lit(float(_MICRO))
+        return F.floor((1 - lost / F.lit(float(self.whole))) * MICRO + 0.5) / F.lit(float(MICRO))
 
     def variance(self, model: PmtModel) -> Column:
         """Variance by what is missing or stale, but in blocks that the family's variant does without.

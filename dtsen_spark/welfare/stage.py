@@ -59,10 +59,10 @@ def train(job: Job) -> str:
     Raises:
         UsageError: No household of the survey can train.
     """
-    design = None
-    if job.has(tables.FAMILY_ATTRIBUTE):
-        design = family_design(job.read(tables.FAMILY_ATTRIBUTE), job.read(tables.PERSON_ATTRIBUTE))
-    version = _train(job, design)
+    try:
+        version = _train(job, _design(job) if job.has(tables.FAMILY_ATTRIBUTE) else None)
+    finally:
+        job.lake.drop_scratch(job.release_id)
     if version is None:
         message = "silver/survey_household: no household with expenditure, weight and region; deliver susenas first"
         raise UsageError(message)
@@ -83,8 +83,7 @@ def run(job: Job) -> None:
     standing = frozen(job)
     still = None if job.period.is_quarter else standing
     persons = job.read(tables.PERSON_ATTRIBUTE)
-    # Read twice, for the scores and for their parts, and made by joins and aggregates.
-    design = job.keep(STAGE, "design", family_design(job.read(tables.FAMILY_ATTRIBUTE), persons))
+    design = _design(job)
     version, model = _model(job, still, design)
     explained = _scored(job, design, model, _former(job, standing, version))
     # Read four times in few columns, two of them for the histogram.
@@ -97,6 +96,12 @@ def run(job: Job) -> None:
     job.write(tables.CUTPOINT, _cut_frame(job, cuts, version))
     _write_change(job, placed, persons, standing, cuts)
     _account(job, scored, written.rows)
+
+
+def _design(job: Job) -> DataFrame:
+    # Read for the scores, for their parts, and for what lists say in each variant; made by joins and aggregates.
+    made = family_design(job.read(tables.FAMILY_ATTRIBUTE), job.read(tables.PERSON_ATTRIBUTE))
+    return job.keep(STAGE, "design", made)
 
 
 def _model(job: Job, still: Frozen | None, design: DataFrame) -> tuple[str | None, PmtModel | None]:

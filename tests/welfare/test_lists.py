@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark import config, tables
 from dtsen_spark.lake import Lake
 from dtsen_spark.welfare import family_design, registry, scoring
 from dtsen_spark.welfare.lists import with_listing
-from dtsen_spark.welfare.model import FULL, Listing, PmtModel, Variant
+from dtsen_spark.welfare.model import FULL, LISTED, Listing, PmtModel, Variant
 from tests.frames import frame
 
 LEVELS = {"ID": 13.6}
@@ -107,6 +108,15 @@ def test_partitions_change_nothing_and_a_model_comes_back_as_it_was_registered(
 
     assert stored.listing == model.listing
     assert stored.version == model.version
+
+
+def test_a_family_of_whom_no_member_is_known_counts_as_on_no_list(design: DataFrame) -> None:
+    unknown = design.withColumn(LISTED, F.lit(None).cast("int"))
+
+    model = with_listing(MODEL, unknown, LISTS)
+
+    assert model.card["lists"] == {"none": 150 + 50 + 30 + 120 + 99}
+    assert {row[c.SCORE] is None for row in scores(unknown, model).values()} == {False}
 
 
 @pytest.mark.parametrize(
