@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark.lake import stored
 from dtsen_spark.linkage import em, scoring
 from dtsen_spark.linkage import nodes as node_table
 from dtsen_spark.linkage import working as w
@@ -49,7 +50,6 @@ def train(
     Returns:
         The model, not yet registered. The same rows give the same model, whatever the partitions.
     """
-    spark = linked.sparkSession
     sample = linked.where(_drawn(w.NODE, _MATCHES, counts["linked"]))
     # The NIK is what labels these pairs, so it must not be seen by the model.
     hidden = node_table.featured(sample, terms).withColumn(w.NIK_NUMBER, F.lit(None).cast("bigint"))
@@ -60,9 +60,7 @@ def train(
     drawn = anchors.where(_drawn(w.NODE, _ANCHORS, counts["anchors"])).select(w.NODE)
     # 1 : 1, an anchor has one row.
     others = anchors.join(partners.unionByName(drawn).distinct(), w.NODE)
-    nodes = hidden.unionByName(node_table.featured(others, terms))
-    node_path = str(scratch / "training_nodes")
-    nodes.write.mode("overwrite").parquet(node_path)
+    nodes = stored(hidden.unionByName(node_table.featured(others, terms)), scratch / "training_nodes")
 
     matches = sample.select(F.col(w.NODE).alias(w.LEFT), F.col(w.ANCHOR).alias(w.RIGHT)).withColumn(
         w.MATCH_KEY, F.lit(_IS_MATCH)
@@ -76,7 +74,7 @@ def train(
         .where(F.col(w.ANCHOR) != F.col(w.RIGHT))
         .select(w.LEFT, w.RIGHT, F.lit(_IS_RANDOM).alias(w.MATCH_KEY))
     )
-    scored = scoring.score(spark.read.parquet(node_path), matches.unionByName(randoms), untrained())
+    scored = scoring.score(nodes, matches.unionByName(randoms), untrained())
     gammas = [GAMMA + one.name for one in COMPARISONS]
     # A few thousand patterns at most, whatever the population: product of the levels that occur together.
     patterns = [row.asDict() for row in scored.groupBy(w.MATCH_KEY, *gammas).count().collect()]

@@ -14,9 +14,9 @@ from typing import Any, Final
 from dtsen_spark import columns as c
 from dtsen_spark.welfare.change import CUT, MODEL, STEPS
 from dtsen_spark.welfare.deciles import TENTHS
+from dtsen_spark.welfare.model import MICRO
 from dtsen_spark.welfare.scoring import LEVEL_PART
 
-_MICRO: Final = 1e6
 _LEADING: Final = 3
 
 
@@ -160,7 +160,7 @@ def _parts(score: Mapping[str, Any], row: Mapping[str, Any], smearing: float) ->
 
 def rupiah_of(score: int, smearing: float) -> int:
     """Return the predicted expenditure of a score, rupiah for each member a month."""
-    return math.floor(math.exp(score / _MICRO) * smearing + 0.5)
+    return math.floor(math.exp(score / MICRO) * smearing + 0.5)
 
 
 def log_mean(one: int, other: int) -> float:
@@ -180,7 +180,7 @@ def shared(whole: int, points: Mapping[str, int], rupiah_a_point: float) -> dict
     Returns:
         Integers by part that add up to ``whole``; none where there are no parts.
     """
-    exact = {name: value * rupiah_a_point / _MICRO for name, value in points.items()}
+    exact = {name: value * rupiah_a_point / MICRO for name, value in points.items()}
     found = {name: math.floor(value) for name, value in exact.items()}
     if found:
         # Largest remainder; the larger part, then the name, decides between equal ones.
@@ -253,7 +253,7 @@ def rupiah_steps(before: int, now: int, points: Mapping[str, int]) -> dict[str, 
     Returns:
         Rupiah by cause, adding up to ``now - before``; 0 for the cut.
     """
-    whole = round(math.log(max(now, 1) / max(before, 1)) * _MICRO)
+    whole = round(math.log(max(now, 1) / max(before, 1)) * MICRO)
     moving = {cause: value for cause, value in points.items() if cause not in {CUT, MODEL}}
     # Without another model the rest is what rounding to rupiah left: it is no cause.
     if points[MODEL] or not any(moving.values()):

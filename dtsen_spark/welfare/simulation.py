@@ -24,6 +24,7 @@ from dtsen_spark.welfare import registry, scoring
 from dtsen_spark.welfare.deciles import TENTHS, Cut, cut_points, decile
 from dtsen_spark.welfare.features import UNIT
 from dtsen_spark.welfare.frozen import FAMILY, PERSON, family_design
+from dtsen_spark.welfare.model import MICRO
 
 # What winners and losers are told by; a decile is that of before.
 NATION: Final = "nation"
@@ -36,7 +37,6 @@ _PROVINCE_DIGITS: Final = 2
 _KAB_DIGITS: Final = 4
 _CHILD_BELOW: Final = 15
 _OLD_FROM: Final = 65
-_MICRO: Final = 1_000_000
 _CUTS: Final = TENTHS - 1
 
 
@@ -257,12 +257,12 @@ def _per_equivalent(scenario: WelfareScenario) -> Column:
         return F.lit(0).cast("long")
     adults = F.coalesce("adults", F.lit(0)) + F.lit(scenario.child_weight) * F.coalesce("children", F.lit(0))
     scale = F.log(F.greatest(adults, F.lit(scenario.child_weight))) * F.lit(scenario.elasticity)
-    return F.floor((F.log(F.greatest(F.col(c.MEMBERS), F.lit(1)).cast("double")) - scale) * _MICRO + 0.5)
+    return F.floor((F.log(F.greatest(F.col(c.MEMBERS), F.lit(1)).cast("double")) - scale) * MICRO + 0.5)
 
 
 def _cuts(families: DataFrame, scenario: WelfareScenario, smearing: float, rules: WelfareConfig) -> tuple[Cut, ...]:
     if scenario.cuts_idr_month is not None:
-        scores = (math.ceil(math.log(amount / smearing) * _MICRO) for amount in scenario.cuts_idr_month)
+        scores = (math.ceil(math.log(amount / smearing) * MICRO) for amount in scenario.cuts_idr_month)
         return tuple(Cut(k, score, 0) for k, score in enumerate(scores, start=1))
     unit = scenario.unit or rules.unit
     weights: Mapping[str, Column] = {PERSON: F.col(c.MEMBERS), FAMILY: F.lit(1)}

@@ -18,10 +18,10 @@ from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
 from dtsen_spark.welfare.deciles import TENTHS, Cut, decile
+from dtsen_spark.welfare.model import MICRO
 
 CLEAR: Final = "CLEAR"
 BORDERLINE: Final = "BORDERLINE"
-_MICRO: Final = 1_000_000
 _WHOLE: Final = 1000
 # Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26: error function to 1.5e-7. Spark has none.
 _ERF: Final = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
@@ -48,12 +48,12 @@ def classify(
     z = NormalDist().inv_cdf((1 + interval) / 2)
     reach = F.floor(error * F.lit(z) + 0.5)
     borderline = decile(score - reach, cuts) != decile(score + reach, cuts)
-    of_prediction = F.sqrt(error * error / F.lit(float(_MICRO) ** 2) + F.lit(residual_sd**2)) * F.lit(z)
+    of_prediction = F.sqrt(error * error / F.lit(float(MICRO) ** 2) + F.lit(residual_sd**2)) * F.lit(z)
 
     def rupiah(log: Column) -> Column:
         return F.floor(F.exp(log) * F.lit(smearing) + 0.5).cast("long")
 
-    middle = score / F.lit(float(_MICRO))
+    middle = score / F.lit(float(MICRO))
     return (
         scored.withColumn(c.DECILE, decile(score, cuts))
         .withColumn(c.LOG_EXPENDITURE, middle)
