@@ -1,19 +1,25 @@
 """What a role may see, as a lake of its own: the published tables, rows and columns of the role, read-only.
 
-The Thrift server has no rights: a client may read any path that the server's user can. So a role's server runs over a
-copy that holds nothing else, in a process that the operating system keeps from the lake: as another user
-(``serve.os_user``), or, started by root, in mounts of its own.
+The Thrift server has no rights: a client may read and write any path that the server's user can, and have it load a
+jar. So a role's server runs over a copy that holds nothing else, in a process that the operating system keeps from the
+lake and from the copies of other roles. Started by root, it gets mounts and processes of its own, in which the lake and
+other copies are not there, nothing but its temporary files can be written, and no privilege is left to change that; as
+the user that ``serve.os_user`` names, it has the rights of that user besides.
 """
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from pyspark.sql import DataFrame
@@ -31,16 +37,32 @@ log = structlog.get_logger(__name__)
 
 _STATS: Final = "stats"
 _NATION: Final = "00"
-_READ_ONLY_FILE: Final = 0o444
-_READ_ONLY_FOLDER: Final = 0o555
+_READ_ONLY_FILE: Final = 0o400
+_READ_ONLY_FOLDER: Final = 0o500
+_OWNER_ONLY: Final = 0o700
+# Folders of other users' servers can be passed through, and not listed.
+_PASS_THROUGH: Final = 0o711
+_LAKE: Final = "lake"
+_HOME: Final = "home"
+# The lake becomes an empty folder, the role's own folder stands where those of all roles were, and every mount is
+# read-only but that one, in which the copy is. Another user's processes, and what their /proc shows, are not there.
 _MOUNTS: Final = """
 set -e
 mount -t tmpfs -o ro,size=4k tmpfs "$1"
-mount --bind "$2" "$2"
-mount -o remount,bind,ro "$2"
-shift 2
+mount --bind "$2" "$3"
+mount --bind "$3/lake" "$3/lake"
+while read -r _ target _; do
+  target=$(printf %b "$target")
+  case "$target" in
+    /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | "$1" | "$3") ;;
+    *) if [ -e "$target" ]; then mount -o remount,bind,ro "$target"; fi ;;
+  esac
+done < /proc/self/mounts
+shift 3
 exec "$@"
 """
+_UNSHARE: Final = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private")
+_NO_PRIVILEGES: Final = ("--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--pdeathsig=KILL")
 _COMMAND: Final = "import sys; from dtsen_spark.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -105,77 +127,117 @@ def of_role(df: DataFrame, table: TableContract, role: RoleConfig) -> DataFrame:
     return df.withColumns(hidden) if hidden else df
 
 
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """Make a folder for one role's server beside those of others, and delete it in the end.
+
+    Yields:
+        The folder; nobody else can look into it.
+
+    Raises:
+        UsageError: Somebody else made the folder that it belongs in.
+    """
+    beside = Path(tempfile.gettempdir()).resolve() / f"dtsen-roles-{os.geteuid()}"
+    beside.mkdir(mode=_PASS_THROUGH, exist_ok=True)
+    if beside.is_symlink() or beside.stat().st_uid != os.geteuid():
+        message = f"{beside}: belongs to another user; delete it, or name another folder for temporary files in TMPDIR"
+        raise UsageError(message)
+    folder = Path(tempfile.mkdtemp(dir=beside))
+    try:
+        yield folder
+    finally:
+        _give_write(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def lake_in(folder: Path) -> Path:
+    """Return the root of the role's lake inside the folder of its server."""
+    return folder / _LAKE
+
+
 def _take_write(folder: Path) -> None:
     for path in sorted(folder.rglob("*"), reverse=True):
         path.chmod(_READ_ONLY_FOLDER if path.is_dir() else _READ_ONLY_FILE)
     folder.chmod(_READ_ONLY_FOLDER)
 
 
-def give_write(folder: Path) -> None:
-    """Let the owner delete a role's lake again."""
-    for path in (folder, *folder.rglob("*")) if folder.exists() else ():
+def _give_write(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
         if path.is_dir():
-            path.chmod(0o700)
+            path.chmod(_OWNER_ONLY)
 
 
-def guarded(command: list[str], user: str, lake: Path, own: Path) -> list[str] | None:
-    """Return a command that runs where the lake cannot be read, or None where the system offers nothing.
-
-    Another user of the system is kept out by file permissions. Root can do without one: in mounts of its own, the
-    lake is an empty folder and the role's lake is read-only.
-
-    Args:
-        command: The server's command.
-        user: User of the operating system, if one is configured: it does the guarding.
-        lake: The lake.
-        own: The role's lake.
-    """
-    if user:
-        return command
-    unshare = ["unshare", "--mount", "--propagation", "private"]
-    if os.geteuid() or shutil.which(unshare[0]) is None:
-        return None
-    if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode:
-        return None
-    return [*unshare, "sh", "-c", _MOUNTS, "sh", str(lake.resolve()), str(own.resolve()), *command]
+def can_guard() -> bool:
+    """Say whether this process may give a server mounts and processes of its own: root, where the system lets it."""
+    if os.geteuid() or any(shutil.which(tool) is None for tool in (_UNSHARE[0], "setpriv")):
+        return False
+    return not subprocess.run([*_UNSHARE, "true"], check=False, capture_output=True).returncode
 
 
-def serve_as(user: str, lake: Path, own: Path, port: int) -> int:
-    """Serve a role's lake in a process that cannot read the whole one, until it ends; signals are passed on.
+def serve_as(user: str, lake: Path, folder: Path, port: int) -> int:
+    """Serve a role's lake in a process that cannot read the whole one, until it ends or this one is told to.
 
     Args:
         user: User of the operating system; empty = that of this process.
         lake: The lake.
-        own: The role's lake.
+        folder: From ``own_folder``, with the role's lake in it.
         port: Port on this machine.
 
     Returns:
-        Exit code of the server.
+        Exit code of the server; 0 where a signal to this process ended it.
 
     Raises:
         UsageError: The system does not let this process become the user.
     """
-    plain = [sys.executable, "-c", _COMMAND, "serve", "--lake", str(own), "--port", str(port)]
-    command = guarded(plain, user, lake, own)
-    if command is None:
-        log.warning("clients of this role can read every path that you can: name a user in serve.os_user")
-    home = own.parent / "home"
+    home = folder / _HOME
     home.mkdir()
-    home.chmod(0o777)  # the server's user writes here, and here only
-    environment = {**os.environ, "HOME": str(home), "TMPDIR": str(home)}
-    # The key of ids is nobody's business who only reads.
-    environment.pop(ID_KEY_VARIABLE, None)
+    isolated = can_guard()
+    place = folder.parent if isolated else folder
+    command = [sys.executable, "-c", _COMMAND, "serve", "--lake", str(lake_in(place)), "--port", str(port)]
     try:
-        server = subprocess.Popen(
-            command or plain, user=user or None, extra_groups=[] if user else None, env=environment, cwd=home
-        )
-    except (PermissionError, LookupError, ValueError) as error:
+        account = pwd.getpwnam(user) if user else None
+        if account:
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, account.pw_uid, account.pw_gid)
+        if isolated:
+            command = [*_UNSHARE, *_in_mounts(lake, folder), *_unprivileged(account), *command]
+            server = subprocess.Popen(command, env=_environment(place / _HOME), cwd="/")
+        else:
+            if not account:
+                log.warning("clients of this role can read every path that you can: start as root")
+            server = subprocess.Popen(command, env=_environment(home), cwd=home, **_identity(account))
+    except (PermissionError, LookupError) as error:
         message = f"serve.os_user {user}: cannot run as this user ({type(error).__name__}); start as root"
         raise UsageError(message) from None
+    stopped = False
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        server.send_signal(number)
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+        # The first process of its own namespace does not hear a signal that it does not wait for; nothing is lost.
+        (server.kill if isolated else server.terminate)()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, pass_on)
-    return server.wait()
+        signal.signal(number, stop)
+    code = server.wait()
+    return 0 if stopped else code
+
+
+def _in_mounts(lake: Path, folder: Path) -> list[str]:
+    return ["sh", "-c", _MOUNTS, "sh", str(lake.resolve()), str(folder), str(folder.parent)]
+
+
+def _unprivileged(account: pwd.struct_passwd | None) -> list[str]:
+    become = [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups"] if account else []
+    return ["setpriv", *become, *_NO_PRIVILEGES, "--"]
+
+
+def _identity(account: pwd.struct_passwd | None) -> dict[str, Any]:
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """The server writes below one folder only, and the key of ids is nobody's business who only reads."""
+    own = {"HOME": str(home), "TMPDIR": str(home), "SPARK_LOCAL_DIRS": str(home)}
+    own["JAVA_TOOL_OPTIONS"] = f"-Djava.io.tmpdir={home}"
+    return {name: value for name, value in os.environ.items() if name != ID_KEY_VARIABLE} | own

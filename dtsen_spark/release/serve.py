@@ -8,7 +8,6 @@ The server has no rights on rows or columns, and a client may read any path that
 this machine only, and a role that may see less needs a server of its own under a user that can read less.
 """
 
-import shutil
 import signal
 import socket
 import tempfile
@@ -33,7 +32,6 @@ log = structlog.get_logger(__name__)
 
 SCHEMA: Final = "dtsen"
 _HOST: Final = "127.0.0.1"
-_FOR_ALL: Final = 0o755
 _REFRESH_SECONDS: Final = 10
 _SERVER_CLASS: Final = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
 
@@ -84,20 +82,14 @@ def serve(config: Config, lake: Path, port: int, role: str | None, connect_port:
 
 def _serve_role(config: Config, lake: Path, port: int, role: str) -> None:
     """Serve a role's own lake, made in a folder of its own, by a server of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="dtsen-role-"))
-    folder.chmod(_FOR_ALL)  # the server's user passes through
-    own = folder / "lake"
-    spark = session.start(config, f"dtsen serve {role}")
-    try:
+    with roles.own_folder() as folder:
+        spark = session.start(config, f"dtsen serve {role}")
         try:
-            paths = roles.share(Registry(Lake(spark, lake)), config.serve.roles[role], own)
+            paths = roles.share(Registry(Lake(spark, lake)), config.serve.roles[role], roles.lake_in(folder))
         finally:
             spark.stop()
         log.warning("a role's own lake", role=role, tables=len(paths))
-        code = roles.serve_as(config.serve.os_user, lake, own, port)
-    finally:
-        roles.give_write(own)
-        shutil.rmtree(folder, ignore_errors=True)
+        code = roles.serve_as(config.serve.os_user, lake, folder, port)
     if code:
         message = f"the server of role {role} ended with {code}"
         raise DtsenError(message)

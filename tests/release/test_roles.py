@@ -1,6 +1,7 @@
 """A role sees its tables, rows and columns, and a client of its server gets at nothing else."""
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,7 +53,6 @@ def test_a_role_gets_a_read_only_lake_of_its_tables(published: Lake, tmp_path: P
     nothing = RoleConfig(tables=("stats/*",), classes=ALL, region="")
     with pytest.raises(UsageError, match="nothing that is published is this role's"):
         roles.share(Registry(published), nothing, tmp_path / "none")
-    roles.give_write(own)
 
 
 @pytest.fixture
@@ -61,6 +61,28 @@ def server(published: Lake, tmp_path: Path) -> Iterator[int]:
     command = [Path(sys.executable).parent / "python", "-c", roles._COMMAND, "serve", "--lake", published.root]
     with serving([*command, "--port", str(port), "--role", "pkh"], port, tmp_path):
         yield port
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A file in the folder of another role's server."""
+    with roles.own_folder() as folder:
+        (folder / "any.txt").write_text("another role's")
+        yield folder
+
+
+def test_a_servers_folder_is_nobody_elses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with roles.own_folder() as folder:
+        (folder / "lake").mkdir()
+        assert folder.stat().st_mode & 0o077 == 0
+        assert not folder.parent.stat().st_mode & 0o066
+    assert not folder.exists()
+    folder.parent.rmdir()
+    (tmp_path / "mine").mkdir()
+    folder.parent.symlink_to(tmp_path / "mine")
+    with pytest.raises(UsageError, match="belongs to another user"), roles.own_folder():
+        pass
 
 
 def files_of(root: Path) -> set[tuple[str, int]]:
@@ -77,7 +99,7 @@ def fails(cursor: hive.Cursor, statement: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.serve
-def test_a_client_of_a_role_gets_at_nothing_else(server: int, published: Lake) -> None:
+def test_a_client_of_a_role_gets_at_nothing_else(server: int, published: Lake, elsewhere: Path) -> None:
     lake = published.root
     jar = lake / "any.jar"
     jar.touch()
@@ -93,11 +115,15 @@ def test_a_client_of_a_role_gets_at_nothing_else(server: int, published: Lake) -
             "INSERT INTO dtsen.programs_pkh SELECT * FROM dtsen.programs_pkh",
             "DELETE FROM dtsen.programs_pkh",
         ]
-        if roles.guarded([], "", lake, lake) is not None:
-            # Where the operating system guards the lake: its paths lead nowhere.
+        if roles.can_guard():
+            # Where the operating system guards the lake: its paths lead nowhere, nor do those of another role's copy.
             refused += [
                 f"SELECT * FROM delta.`{lake}/master/family`",
+                f"SELECT * FROM delta.`/proc/1/root{lake}/master/family`",
                 f"SELECT * FROM text.`{lake}/.lock`",
+                f"SELECT * FROM text.`{elsewhere}`",
+                f"SELECT * FROM text.`{elsewhere.parent}/*/any.txt`",
+                f"INSERT OVERWRITE DIRECTORY '{lake.parent}/new' USING csv SELECT 1 AS one",
                 f"CREATE TABLE default.mine USING delta LOCATION '{lake}/master/family'",
                 f"CREATE TABLE default.new USING delta LOCATION '{lake}/new' AS SELECT 1 AS one",
                 f"DROP TABLE delta.`{lake}/master/family`",
