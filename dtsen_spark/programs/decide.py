@@ -1,7 +1,9 @@
 """From facts to a decision for every unit of one program: conditions, exclusions, the cut inside the quota."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import itemgetter, or_
+from typing import Final, TypeAlias
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -21,7 +23,7 @@ from dtsen_spark.programs.facts import (
     protected,
     recipient,
 )
-from dtsen_spark.programs.rules import Exclusion, ProgramRules, Rules, all_hold
+from dtsen_spark.programs.rules import ProgramRules, Rules, all_hold
 
 SELECTED: Final = "SELECTED"
 ELIGIBLE: Final = "ELIGIBLE"
@@ -44,6 +46,7 @@ RECEIVES: Final = "_receives"
 PROTECTED: Final = "_protected"
 _UNMET: Final = "_unmet"
 _BARRED: Final = "_barred"
+_AGAINST: Final = "_against"
 _RANK: Final = "_rank"
 _KAB: Final = "_kab"
 _QUOTA: Final = "_quota"
@@ -52,6 +55,9 @@ _NEXT: Final = "_next"
 _LAST: Final = "_last"
 _SALTED: Final = "_salted"
 _UNIT: Final = "_unit"
+
+# A reason, and where it holds; null counts as no.
+_Named: TypeAlias = tuple[str, Column]
 
 
 def family_units(families: DataFrame, program: ProgramRules) -> DataFrame:
@@ -69,8 +75,8 @@ def family_units(families: DataFrame, program: ProgramRules) -> DataFrame:
     amount = F.lit(rules.amount_idr_year).cast("long")
     for part in rules.components:
         amount = amount + taken[part.name] * F.lit(part.amount_idr_year).cast("long")
-    has = [F.when(taken[part.name] > 0, F.lit(part.name)) for part in rules.components]
-    lacks = [*_lacks(rules), *_lacks_component(rules, *(count > 0 for count in taken.values()))]
+    has = {part.name: taken[part.name] > 0 for part in rules.components}
+    lacks = _lacks(rules) + _lacks_component(rules, has.values())
     return families.select(
         c.FAMILY_ID,
         F.lit(None).cast("string").alias(c.PERSON_ID),
@@ -80,11 +86,10 @@ def family_units(families: DataFrame, program: ProgramRules) -> DataFrame:
         DECILE_CAUSE,
         F.coalesce(recipient(program.program), F.lit(False)).alias(RECEIVES),
         F.coalesce(protected(program.program), F.lit(False)).alias(PROTECTED),
-        _reasons(has).alias(c.COMPONENTS),
+        _names([*has.items()]).alias(c.COMPONENTS),
         _flags(rules, families).alias(c.RED_FLAGS),
         amount.alias(c.BENEFIT_IDR_YEAR),
-        _reasons(lacks).alias(_UNMET),
-        _reasons(_barred(program, rules.exclusions)).alias(_BARRED),
+        *_against(lacks, _bars(program)),
         _rank(program).alias(_RANK),
     )
 
@@ -127,11 +132,8 @@ def person_units(members: DataFrame, program: ProgramRules) -> DataFrame:
     amount = F.lit(rules.amount_idr_year).cast("long")
     for part in rules.components:
         amount = amount + F.when(best == part.name, F.lit(part.amount_idr_year)).otherwise(0).cast("long")
-    lacks = [
-        *_lacks(rules),
-        *_lacks_component(rules, best.isNotNull()),
-        *(F.when(~all_hold(one.when), F.lit(one.reason)) for one in rules.requirements),
-    ]
+    lacks = _lacks(rules) + _lacks_component(rules, [best.isNotNull()])
+    lacks += [(one.reason, ~all_hold(one.when)) for one in rules.requirements]
     return members.select(
         c.FAMILY_ID,
         c.PERSON_ID,
@@ -141,11 +143,10 @@ def person_units(members: DataFrame, program: ProgramRules) -> DataFrame:
         DECILE_CAUSE,
         F.col(recipient(program.program)).alias(RECEIVES),
         F.col(protected(program.program)).alias(PROTECTED),
-        _reasons([best]).alias(c.COMPONENTS),
+        present(best).alias(c.COMPONENTS),
         _flags(rules, members).alias(c.RED_FLAGS),
         amount.alias(c.BENEFIT_IDR_YEAR),
-        _reasons(lacks).alias(_UNMET),
-        _reasons(_barred(program, rules.exclusions)).alias(_BARRED),
+        *_against(lacks, _bars(program)),
         _rank(program).alias(_RANK),
     )
 
@@ -162,11 +163,12 @@ def barred(units: DataFrame, those: DataFrame, program: ProgramRules, reason: st
     Returns:
         The same rows.
     """
-    marked = F.broadcast(those.withColumn("_marked", F.lit(reason)))
+    marked = F.broadcast(those.withColumn("_marked", F.lit(True)))
     # unit : the units that are barred is 1 : 0..1.
     joined = units.join(marked, program.unit_id, "left")
-    reasons = F.sort_array(F.concat(_BARRED, present(F.col("_marked"))))
-    return joined.withColumn(_BARRED, reasons).select(*units.columns)
+    out = F.col("_marked").isNotNull()
+    reasons = F.when(out, F.sort_array(F.concat(_AGAINST, F.array(F.lit(reason))))).otherwise(F.col(_AGAINST))
+    return joined.withColumns({_BARRED: F.col(_BARRED) | out, _AGAINST: reasons}).select(*units.columns)
 
 
 def gone_recipients(people: DataFrame, program: ProgramRules, listed_id: str) -> DataFrame:
@@ -228,11 +230,10 @@ def decide(
         of the unit's region cuts through its group, else to that of the deciles.
     """
     to_deciles = F.col(c.SCORE) - F.lit(last_in_deciles).cast("long")
-    unmet = F.size(_UNMET) > 0
-    eligible = ~unmet & (F.size(_BARRED) == 0)
+    eligible = ~F.col(_UNMET) & ~F.col(_BARRED)
     if quotas is None:
         placed, within, cuts_here = units, F.lit(True), F.lit(False)
-        why = [F.lit(ELIGIBLE)]
+        why = [(ELIGIBLE, within)]
     else:
         cuts = _cuts(units.where(eligible), program, quotas, salt)
         # unit : kab/kota is n : 0..1.
@@ -242,12 +243,12 @@ def decide(
         within = has_place & (last.isNull() | (F.struct(*_place(program, salt)) <= last))
         # Groups that stand before the cut are in as a whole, those behind it out: no score of theirs is the last.
         cuts_here = has_place & last.isNotNull() & (last[_RANK] == F.col(_RANK))
-        why = [F.when(within, F.lit(WITHIN_QUOTA)).otherwise(F.lit(BEYOND_QUOTA))]
+        why = [(WITHIN_QUOTA, within), (BEYOND_QUOTA, ~within)]
     for place, one in enumerate(program.rules.priority):
-        why.append(F.when(within & (F.col(_RANK) == place), F.lit(f"{PRIORITY}{one.name}")))
+        why.append((f"{PRIORITY}{one.name}", within & (F.col(_RANK) == place)))
     margin = to_deciles if quotas is None else F.when(cuts_here, F.col(c.SCORE) - F.col(_LAST)[c.SCORE])
     decision = (
-        F.when(unmet, F.lit(NOT_ELIGIBLE))
+        F.when(F.col(_UNMET), F.lit(NOT_ELIGIBLE))
         .when(~eligible, F.lit(EXCLUDED))
         .when(within, F.lit(SELECTED))
         .otherwise(F.lit(ELIGIBLE))
@@ -255,11 +256,11 @@ def decide(
     return placed.withColumns(
         {
             c.DECISION: decision,
-            c.REASONS: F.when(eligible, _reasons(why)).otherwise(F.sort_array(F.concat(_UNMET, _BARRED))),
+            c.REASONS: F.when(eligible, _names(why)).otherwise(F.col(_AGAINST)),
             c.BENEFIT_IDR_YEAR: F.when(eligible & within, F.col(c.BENEFIT_IDR_YEAR)),
             c.CUT_MARGIN: F.coalesce(F.when(eligible, margin), to_deciles),
         }
-    ).drop(_UNMET, _BARRED, _RANK, _KAB, _QUOTA, _LAST)
+    ).drop(_UNMET, _BARRED, _AGAINST, _RANK, _KAB, _QUOTA, _LAST)
 
 
 def _place(program: ProgramRules, salt: str) -> list[Column]:
@@ -297,38 +298,45 @@ def _cuts(eligible: DataFrame, program: ProgramRules, quotas: Mapping[str, int],
     return shares.join(F.broadcast(last), _KAB, "left")
 
 
-def _lacks(rules: Rules) -> list[Column]:
+def _lacks(rules: Rules) -> list[_Named]:
     decile = F.col(c.DECILE)
-    return [
-        F.when(decile.isNull(), F.lit(UNRANKED)),
-        F.when(~decile.between(rules.deciles[0], rules.deciles[-1]), F.lit(DECILE_OUTSIDE)),
-    ]
+    return [(UNRANKED, decile.isNull()), (DECILE_OUTSIDE, ~decile.between(rules.deciles[0], rules.deciles[-1]))]
 
 
-def _lacks_component(rules: Rules, *met: Column) -> list[Column]:
-    if not rules.component_required:
-        return []
-    some = F.lit(False)
-    for one in met:
-        some = some | one
-    return [F.when(~some, F.lit(NO_COMPONENT))]
+def _lacks_component(rules: Rules, met: Iterable[Column]) -> list[_Named]:
+    return [(NO_COMPONENT, ~reduce(or_, met, F.lit(False)))] if rules.component_required else []
 
 
 def _flags(rules: Rules, families: DataFrame) -> Column:
     # Without family attributes (a source that was never delivered) no flag can be seen.
     seen = [one for one in rules.red_flags if {condition.column for condition in one.when} <= set(families.columns)]
-    return _reasons([F.when(all_hold(one.when), F.lit(one.reason)) for one in seen])
+    return _names([(one.reason, all_hold(one.when)) for one in seen])
 
 
-def _barred(program: ProgramRules, exclusions: Sequence[Exclusion]) -> list[Column]:
+def _bars(program: ProgramRules) -> list[_Named]:
     found = []
-    for one in exclusions:
-        met = F.coalesce(excluded(program.program, one), F.lit(False))
+    for one in program.rules.exclusions:
+        met = F.col(excluded(program.program, one))
         if one.unless_recipient:
             met = met & ~F.coalesce(recipient(program.program), F.lit(False))
-        found.append(F.when(met, F.lit(one.reason)))
+        found.append((one.reason, met))
     return found
 
 
-def _reasons(parts: Sequence[Column]) -> Column:
-    return F.sort_array(present(*parts)) if parts else F.array().cast("array<string>")
+def _against(lacks: Sequence[_Named], bars: Sequence[_Named]) -> list[Column]:
+    """Whether a unit lacks anything, whether anything bars it, and every name of either, sorted.
+
+    Who only counts or cuts asks for the first two, which cost no list.
+    """
+    return [_any(lacks).alias(_UNMET), _any(bars).alias(_BARRED), _names([*lacks, *bars]).alias(_AGAINST)]
+
+
+def _any(named: Sequence[_Named]) -> Column:
+    return reduce(or_, (F.coalesce(holds, F.lit(False)) for _, holds in named), F.lit(False))
+
+
+def _names(named: Sequence[_Named]) -> Column:
+    """Names of what holds, sorted: in the plan, as a sort of every row's few texts costs more than the decision."""
+    if not named:
+        return F.array().cast("array<string>")
+    return present(*(F.when(holds, F.lit(name)) for name, holds in sorted(named, key=itemgetter(0))))
