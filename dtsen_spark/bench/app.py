@@ -133,7 +133,7 @@ def bench_tickets(
     rounds: RoundsOption = 3,
     folder: FolderOption = None,
 ) -> None:
-    """Time the corrections stage on a month of tickets against reading, shuffling and writing them once."""
+    """Time the corrections stage on a month of tickets, beside reading, shuffling and writing them once."""
     with workspace(folder) as root:
         _conclude(tickets.measure(out, configuration.load(), root, count, rounds))
 
