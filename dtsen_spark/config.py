@@ -114,6 +114,9 @@ class WelfareConfig(_Section):
     poverty_lists: tuple[Literal["regsosek", "dtks", "p3ke"], ...] = Field(
         description="Sources that hold only who was thought poor; what they say counts where inputs are unknown."
     )
+    poverty_lists_follow: Literal["consumption", "inputs"] = Field(
+        description="What put a family on those lists: how it lives, as people saw it, or a score of the same inputs."
+    )
     interval: float = Field(gt=0, lt=1, description="Probability that intervals of scores and predictions hold.")
     fresh_days: int = Field(ge=0, description="An input up to this age counts in full, days.")
     stale_days: int = Field(ge=1, description="An input from this age on counts as missing, days; linear in between.")

@@ -141,7 +141,7 @@ def _train(job: Job, design: DataFrame | None) -> str | None:
         log.warning("no household of the survey can train a model")
         return None
     if design is not None:
-        model = with_listing(model, design, rules.poverty_lists)
+        model = with_listing(model, design, rules.poverty_lists, rules.poverty_lists_follow)
     version = registry.register(job.lake, model)
     used, aside = model.card["households"], model.card["set_aside"]
     job.ledger.account(

@@ -72,7 +72,7 @@ def scores(design: DataFrame, model: PmtModel) -> dict[str, dict[str, Any]]:
 
 
 def test_a_pattern_of_lists_shifts_by_what_those_families_score_more_with_everything_known(design: DataFrame) -> None:
-    model = with_listing(MODEL, design, LISTS)
+    model = with_listing(MODEL, design, LISTS, "inputs")
 
     # A telephone brings +0.1 or -0.1; a refrigerator 0.05 with it, 0.075 without, 0 where nothing is known.
     phones = {"none": 0.1 * (150 - 50) / 200, "dtks": 0.1 * (30 - 120) / 150}
@@ -84,8 +84,24 @@ def test_a_pattern_of_lists_shifts_by_what_those_families_score_more_with_everyt
     assert model.version != MODEL.version
 
 
+@pytest.mark.parametrize(("explained", "times"), [(0.5, 2.0), (0.25, 4.0), (0.1, 1.0)])
+def test_a_list_of_who_lives_poorly_says_more_the_less_the_score_explains(
+    design: DataFrame, explained: float, times: float
+) -> None:
+    model = replace(MODEL, card={"held_out": {"r2": explained}})
+
+    listing = with_listing(model, design, LISTS, "consumption").listing
+
+    # Of 449 families 180 have a telephone, so the mean score of all lies between those of the patterns.
+    of_all = 0.1 * (2 * 180 - 449) / 449
+    phones = {"none": 0.1 * (150 - 50) / 200, "dtks": 0.1 * (30 - 120) / 150}
+    lived = {name: of_all + (phone - of_all) * times for name, phone in phones.items()}
+    assert listing is not None
+    assert listing.shifts["person"] == pytest.approx({name: one + 0.05 for name, one in lived.items()}, abs=2e-6)
+
+
 def test_only_families_of_whom_something_is_unknown_are_shifted_and_parts_add_up(design: DataFrame) -> None:
-    model = with_listing(MODEL, design, LISTS)
+    model = with_listing(MODEL, design, LISTS, "inputs")
 
     before, after = scores(design, MODEL), scores(design, model)
 
@@ -100,8 +116,8 @@ def test_only_families_of_whom_something_is_unknown_are_shifted_and_parts_add_up
 def test_partitions_change_nothing_and_a_model_comes_back_as_it_was_registered(
     spark: SparkSession, design: DataFrame, tmp_path: Any
 ) -> None:
-    model = with_listing(MODEL, design, LISTS)
-    assert with_listing(MODEL, design.repartition(7), LISTS).version == model.version
+    model = with_listing(MODEL, design, LISTS, "inputs")
+    assert with_listing(MODEL, design.repartition(7), LISTS, "inputs").version == model.version
 
     lake = Lake(spark, tmp_path)
     stored = registry.load(lake, registry.register(lake, model))
@@ -113,7 +129,7 @@ def test_partitions_change_nothing_and_a_model_comes_back_as_it_was_registered(
 def test_a_family_of_whom_no_member_is_known_counts_as_on_no_list(design: DataFrame) -> None:
     unknown = design.withColumn(LISTED, F.lit(None).cast("int"))
 
-    model = with_listing(MODEL, unknown, LISTS)
+    model = with_listing(MODEL, unknown, LISTS, "inputs")
 
     assert model.card["lists"] == {"none": 150 + 50 + 30 + 120 + 99}
     assert {row[c.SCORE] is None for row in scores(unknown, model).values()} == {False}
@@ -127,7 +143,7 @@ def test_a_family_of_whom_no_member_is_known_counts_as_on_no_list(design: DataFr
 def test_where_there_is_nothing_to_learn_the_model_stays(
     design: DataFrame, model: PmtModel, lists: tuple[str, ...]
 ) -> None:
-    assert with_listing(model, design, lists) is model
+    assert with_listing(model, design, lists, "inputs") is model
 
 
 def test_a_list_that_is_not_asked_about_tells_nothing() -> None:
