@@ -296,7 +296,7 @@ def poor_shares(rows: Iterable[Row], level: int) -> dict[str, Row]:
         level: Level of the regions.
 
     Returns:
-        By code: ``region_name``, ``persons``, ``share`` (0 to 1).
+        By code: ``region_name`` (the code where no list names it), ``persons``, ``share`` (0 to 1).
     """
     of_region: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -308,7 +308,7 @@ def poor_shares(rows: Iterable[Row], level: int) -> dict[str, Row]:
             persons = sum(row[c.PERSONS] for row in own)
             poor = sum(row[c.PERSONS] for row in own if row[c.DECILE] in _POOR)
             shares[code] = {
-                c.REGION_NAME: own[0][c.REGION_NAME],
+                c.REGION_NAME: own[0][c.REGION_NAME] or code,
                 c.PERSONS: persons,
                 "share": poor / persons if persons else None,
             }
@@ -334,7 +334,7 @@ def _regions(found: Facts, w: Wording) -> dict[str, Any]:
         for tile in tiles()
     ]
     told = "; ".join(f"{one[c.REGION_NAME]} {w.percent(one['share'])}" for one in provinces.values())
-    kab = sorted(poor_shares(rows, _KAB).values(), key=lambda one: (-(one["share"] or 0), one[c.REGION_NAME] or ""))
+    kab = sorted(poor_shares(rows, _KAB).values(), key=lambda one: (-(one["share"] or 0), one[c.REGION_NAME]))
     there = {row[c.REGION_CODE] for row in rows if row[c.REGION_LEVEL] == _KAB}
     chart = charts.tiles(data, lambda share: w.percent(share, 0))
     return {

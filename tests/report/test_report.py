@@ -221,16 +221,21 @@ def test_every_step_of_an_objection_has_words() -> None:
     assert [name for name in named if name not in codes] == []
 
 
+NAMES = {"31": "DKI Jakarta", "32": "Jawa Barat"}
+
+
 def test_a_share_is_taken_of_regions_that_are_shown_whole() -> None:
     def row(code: str, decile: int, persons: int | None) -> dict[str, object]:
         return {
-            c.REGION_CODE: code, c.REGION_LEVEL: 1, c.REGION_NAME: code, c.DECILE: decile, c.PERSONS: persons,
-            c.SUPPRESSED: persons is None,
+            c.REGION_CODE: code, c.REGION_LEVEL: 1, c.REGION_NAME: NAMES.get(code), c.DECILE: decile,
+            c.PERSONS: persons, c.SUPPRESSED: persons is None,
         }  # fmt: skip
 
-    rows = [row("31", 1, 20), row("31", 9, 60), row("32", 1, None), row("32", 2, 30)]
+    rows = [row("31", 1, 20), row("31", 9, 60), row("32", 1, None), row("32", 2, 30), row("99", 1, 30)]
     shares = render.poor_shares(rows, 1)
-    assert {code: one["share"] for code, one in shares.items()} == {"31": 0.25}
+    assert {code: one["share"] for code, one in shares.items()} == {"31": 0.25, "99": 1.0}
+    # A delivery may hold a code that no list names.
+    assert [one[c.REGION_NAME] for one in shares.values()] == ["DKI Jakarta", "99"]
 
 
 def test_every_province_has_a_tile_of_its_own() -> None:
