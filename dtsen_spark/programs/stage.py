@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
@@ -35,8 +35,8 @@ def run(job: Job) -> None:
     decided = decide_all(job, programs)
     # A small table's write mostly waits for its plan and its commit: a few go side by side.
     with ThreadPoolExecutor(_WRITERS) as writers:
-        list(writers.map(lambda one: job.write(tables.decision(one[0]), one[1]), decided.frames.items()))
-    _report(job, programs, decided)
+        figures = dict(writers.map(lambda one: (one[0], _write(job, *one)), decided.frames.items()))
+    _report(job, programs, decided, figures)
     for register in decided.missing_registers:
         job.ledger.metric(STAGE, "register_never_delivered", 1, subject=register, severity="warning")
     without = [kab for kab in decided.sizes if kab not in decided.wage_floors]
@@ -216,54 +216,44 @@ def _decile_causes(job: Job) -> DataFrame | None:
     return moved.select(c.FAMILY_ID, F.col(c.DECILE_CAUSE).alias(facts.DECILE_CAUSE))
 
 
-def _report(job: Job, programs: Sequence[ProgramRules], decided: Decided) -> None:
-    """Enter accounts and figures, from one pass over what was written."""
-    gone = F.arrays_overlap(F.col(c.REASONS), F.array(*map(F.lit, _LEAVERS)))
-    written = None
-    for program in programs:
-        part = job.read(tables.decision(program.program)).select(
-            F.lit(program.program).alias(c.PROGRAM),
-            c.DECISION,
-            c.CHANGE,
-            c.CHANGE_VS_RECIPIENT,
-            c.BENEFIT_IDR_YEAR,
-            c.HOLD,
-            gone.alias("_gone"),
-        )
-        written = part if written is None else written.unionByName(part)
-    if written is None:
-        return
+def _write(job: Job, program: str, decisions: DataFrame) -> dict[str, int]:
+    """Write the decisions of a program, and return its figures, counted while they are written."""
     is_selected = F.col(c.DECISION) == decide.SELECTED
-    rows = (
-        written.groupBy(c.PROGRAM)
-        .agg(
-            F.count(F.lit(1)).alias(c.ROWS),
-            F.count_if("_gone").alias("gone"),
-            F.count_if(is_selected).alias("units_selected"),
-            F.count_if(F.col(c.DECISION) == decide.ELIGIBLE).alias("units_beyond_quota"),
-            F.count_if(F.col(c.DECISION) == decide.EXCLUDED).alias("units_excluded"),
-            F.count_if(F.col(c.CHANGE) == tables.DROP).alias("units_dropped"),
-            F.count_if(F.col(c.CHANGE_VS_RECIPIENT) == tables.DROP).alias("recipients_dropped"),
-            F.count_if(c.HOLD).alias("units_held"),
-            F.coalesce(F.sum(c.BENEFIT_IDR_YEAR), F.lit(0)).alias("benefit_total_idr_year"),
-        )
-        .collect()
+    counted = Observation()
+    observed = decisions.observe(
+        counted,
+        F.count(F.lit(1)).alias(c.ROWS),
+        F.count_if(F.arrays_overlap(F.col(c.REASONS), F.array(*map(F.lit, _LEAVERS)))).alias("units_gone"),
+        F.count_if(is_selected).alias("units_selected"),
+        F.count_if(F.col(c.DECISION) == decide.ELIGIBLE).alias("units_beyond_quota"),
+        F.count_if(F.col(c.DECISION) == decide.EXCLUDED).alias("units_excluded"),
+        F.count_if(F.col(c.CHANGE) == tables.DROP).alias("units_dropped"),
+        F.count_if(F.col(c.CHANGE_VS_RECIPIENT) == tables.DROP).alias("recipients_dropped"),
+        F.count_if(c.HOLD).alias("units_held"),
+        F.coalesce(F.sum(c.BENEFIT_IDR_YEAR), F.lit(0)).alias("benefit_total_idr_year"),
     )
-    found = {row[c.PROGRAM]: row.asDict() for row in rows}
+    job.write(tables.decision(program), observed)
+    return {name: int(value) for name, value in counted.get.items()}
+
+
+def _report(
+    job: Job, programs: Sequence[ProgramRules], decided: Decided, counted: Mapping[str, Mapping[str, int]]
+) -> None:
+    """Enter accounts and figures of what was written."""
     for program in programs:
         path = tables.decision(program.program).path
-        figures = found.get(program.program, {})
+        figures = counted[program.program]
         units = _units(program, decided.sizes)
-        rows_out = int(figures.get(c.ROWS, 0)) - int(figures.get("gone", 0))
+        rows_out = figures[c.ROWS] - figures["units_gone"]
         job.ledger.account(STAGE, path, rows_in=sum(units.values()), rows_out=rows_out)
         shares = decided.quotas[program.program]
         if shares is not None:
             job.ledger.metric(STAGE, "quota_units", sum(shares.values()), subject=path)
         if program.rules.budget is not None:
             budget = _part(job, program, program.rules.budget.national_idr_year, units)
-            above = max(int(figures.get("benefit_total_idr_year", 0)) - budget, 0)
+            above = max(figures["benefit_total_idr_year"] - budget, 0)
             job.ledger.metric(STAGE, "budget_idr_year", budget, subject=path)
             job.ledger.metric(STAGE, "benefit_above_budget_idr_year", above, subject=path, severity="warning")
         for name, value in figures.items():
-            if name not in {c.PROGRAM, c.ROWS}:
-                job.ledger.metric(STAGE, "units_gone" if name == "gone" else name, value, subject=path)
+            if name != c.ROWS:
+                job.ledger.metric(STAGE, name, value, subject=path)
