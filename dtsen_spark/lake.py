@@ -110,8 +110,10 @@ def stored(df: DataFrame, path: Path) -> DataFrame:
         df: The rows.
         path: Folder of the files; what stood there is replaced.
     """
-    # Read back at once and dropped: quick to pack counts more than small. Their schema is known, no job looks for it.
-    df.write.mode("overwrite").option("compression", "snappy").parquet(str(path))
+    # Read back at once and dropped: quick to pack counts more than small, so no dictionary is looked for either. Their
+    # schema is known, no job looks for it.
+    packed = df.write.mode("overwrite").option("compression", "snappy").option("parquet.enable.dictionary", "false")
+    packed.parquet(str(path))
     return df.sparkSession.read.schema(df.schema).parquet(str(path))
 
 
