@@ -283,12 +283,23 @@ def members(people: DataFrame, families: DataFrame, programs: Sequence[ProgramRu
         programs: Rules of the period.
 
     Returns:
-        One row for each living person of a family: the person's columns, and of the family region, decile, score, why
-        the decile moved, what red flags ask for, and its flags of exclusions in place of the person's.
+        One row for each living person of a family: what these programs ask of a person, and of the family region,
+        decile, score, why the decile moved, what red flags ask for, and its flags of exclusions in place of the
+        person's.
     """
     of_persons = [program for program in programs if program.unit == "person"]
     barred = [excluded(p.program, one) for p in of_persons for one in p.rules.exclusions if one.scope == "family"]
     seen = [name for name in flag_columns(of_persons) if name in families.columns]
     placed = families.select(c.FAMILY_ID, c.REGION_CODE, c.DECILE, c.SCORE, DECILE_CAUSE, *seen, *barred)
+    asked = {condition.column for program in of_persons for condition in _conditions(program)}
+    asked |= {name for program in of_persons for name in _flags(program)}
+    own = sorted(asked - set(placed.columns) - {c.PERSON_ID})
     # person : family is n : 1; the family's flags stand for those of the person.
-    return people.where(F.col(c.ALIVE)).drop(c.REGION_CODE, *seen, *barred).join(placed, c.FAMILY_ID)
+    return people.where(F.col(c.ALIVE)).select(c.PERSON_ID, c.FAMILY_ID, *own).join(placed, c.FAMILY_ID)
+
+
+def _flags(program: ProgramRules) -> list[str]:
+    """Names of a program's flags of a person."""
+    name, rules = program.program, program.rules
+    named = [recipient(name), protected(name), *(first(name, group) for group in rules.priority)]
+    return [*named, *(excluded(name, one) for one in rules.exclusions)]

@@ -107,15 +107,27 @@ def decide_all(job: Job, programs: Sequence[ProgramRules], scores: DataFrame | N
     flagged = facts.flag_columns(programs) and job.has(tables.FAMILY_ATTRIBUTE)
     attributes = job.read(tables.FAMILY_ATTRIBUTE) if flagged else None
     families = job.keep(STAGE, "families", facts.families(scored, people, attributes, _decile_causes(job), programs))
-    members, tickets = families, None
-    if any(program.unit == "person" for program in programs):
-        members = job.keep(STAGE, "members", facts.members(people, families, programs))
-    if job.has(tables.TICKET):
-        tickets = job.keep(STAGE, "tickets", facts.subjects(job.read(tables.TICKET), people))
-    gathered = _Gathered(people, families, members, tickets, _fates(job, programs, people, families), _cuts(job))
+    # None of the three needs another, and two are mostly plans: side by side nothing waits for them.
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        members = writers.submit(_members, job, programs, people, families)
+        tickets = writers.submit(_tickets, job, people)
+        fates = writers.submit(_fates, job, programs, people, families)
+    gathered = _Gathered(people, families, members.result(), tickets.result(), fates.result(), _cuts(job))
     quotas = {p.program: _quotas(job, p, sizes) for p in programs}
     frames = {p.program: _decisions(job, p, gathered, quotas[p.program]) for p in programs}
     return Decided(frames, quotas, sizes, floors, registers.missing)
+
+
+def _members(job: Job, programs: Sequence[ProgramRules], people: DataFrame, families: DataFrame) -> DataFrame:
+    if not any(program.unit == "person" for program in programs):
+        return families
+    return job.keep(STAGE, "members", facts.members(people, families, programs))
+
+
+def _tickets(job: Job, people: DataFrame) -> DataFrame | None:
+    if not job.has(tables.TICKET):
+        return None
+    return job.keep(STAGE, "tickets", facts.subjects(job.read(tables.TICKET), people))
 
 
 def _sizes(scores: DataFrame) -> dict[str, tuple[int, int]]:
