@@ -49,6 +49,7 @@ _HOME: Final = "home"
 _MOUNTS: Final = """
 set -e
 mount -t tmpfs -o ro,size=4k tmpfs "$1"
+if [ -d /dev/shm ]; then mount -t tmpfs -o ro,size=4k tmpfs /dev/shm; fi
 mount --bind "$2" "$3"
 mount --bind "$3/lake" "$3/lake"
 while read -r _ target _; do
