@@ -304,7 +304,7 @@ def _lacks(rules: Rules) -> list[_Named]:
 
 
 def _lacks_component(rules: Rules, met: Iterable[Column]) -> list[_Named]:
-    return [(NO_COMPONENT, ~reduce(or_, met, F.lit(False)))] if rules.component_required else []
+    return [(NO_COMPONENT, ~_any(met))] if rules.component_required else []
 
 
 def _flags(rules: Rules, families: DataFrame) -> Column:
@@ -328,11 +328,12 @@ def _against(lacks: Sequence[_Named], bars: Sequence[_Named]) -> list[Column]:
 
     Who only counts or cuts asks for the first two, which cost no list.
     """
-    return [_any(lacks).alias(_UNMET), _any(bars).alias(_BARRED), _names([*lacks, *bars]).alias(_AGAINST)]
+    unmet, barring = (_any(holds for _, holds in named) for named in (lacks, bars))
+    return [unmet.alias(_UNMET), barring.alias(_BARRED), _names([*lacks, *bars]).alias(_AGAINST)]
 
 
-def _any(named: Sequence[_Named]) -> Column:
-    return reduce(or_, (F.coalesce(holds, F.lit(False)) for _, holds in named), F.lit(False))
+def _any(conditions: Iterable[Column]) -> Column:
+    return reduce(or_, (F.coalesce(one, F.lit(False)) for one in conditions), F.lit(False))
 
 
 def _names(named: Sequence[_Named]) -> Column:

@@ -166,14 +166,8 @@ def persons(
     joined = _with_wage_floor(joined, wages)
     flags: dict[str, Column] = {}
     for program in programs:
-        name = recipient(program.program)
-        flags[name] = F.coalesce(name, F.lit(False))
-        of_group = [_belongs(group) for group in program.rules.protected]
-        flags[protected(program.program)] = reduce(or_, of_group, F.lit(False))
-        flags |= {first(program.program, group): _belongs(group) for group in program.rules.priority}
-        for exclusion in program.rules.exclusions:
-            flags[excluded(program.program, exclusion)] = F.coalesce(_barred(exclusion), F.lit(False))
-    wanted = {condition.column for program in programs for condition in _conditions(program)}
+        flags |= _flags(program)
+    wanted = _conditioned(programs)
     kept = (c.PERSON_ID, c.FAMILY_ID, c.NIK, c.ALIVE, FOUND)
     return joined.select(*kept, *sorted(wanted - set(kept)), *(column.alias(name) for name, column in flags.items()))
 
@@ -207,6 +201,10 @@ def _conditions(program: ProgramRules) -> list[Condition]:
     exclusions = [condition for part in program.rules.exclusions for condition in part.when]
     groups = [condition for part in (*program.rules.priority, *program.rules.protected) for condition in part.when]
     return components + requirements + exclusions + groups
+
+
+def _conditioned(programs: Sequence[ProgramRules]) -> set[str]:
+    return {condition.column for program in programs for condition in _conditions(program)}
 
 
 def flag_columns(programs: Sequence[ProgramRules]) -> list[str]:
@@ -291,15 +289,18 @@ def members(people: DataFrame, families: DataFrame, programs: Sequence[ProgramRu
     barred = [excluded(p.program, one) for p in of_persons for one in p.rules.exclusions if one.scope == "family"]
     seen = [name for name in flag_columns(of_persons) if name in families.columns]
     placed = families.select(c.FAMILY_ID, c.REGION_CODE, c.DECILE, c.SCORE, DECILE_CAUSE, *seen, *barred)
-    asked = {condition.column for program in of_persons for condition in _conditions(program)}
-    asked |= {name for program in of_persons for name in _flags(program)}
+    asked = _conditioned(of_persons).union(*map(_flags, of_persons))
     own = sorted(asked - set(placed.columns) - {c.PERSON_ID})
     # person : family is n : 1; the family's flags stand for those of the person.
     return people.where(F.col(c.ALIVE)).select(c.PERSON_ID, c.FAMILY_ID, *own).join(placed, c.FAMILY_ID)
 
 
-def _flags(program: ProgramRules) -> list[str]:
-    """Names of a program's flags of a person."""
+def _flags(program: ProgramRules) -> dict[str, Column]:
+    """A program's flags of a person, by name."""
     name, rules = program.program, program.rules
-    named = [recipient(name), protected(name), *(first(name, group) for group in rules.priority)]
-    return [*named, *(excluded(name, one) for one in rules.exclusions)]
+    return {
+        recipient(name): F.coalesce(recipient(name), F.lit(False)),
+        protected(name): reduce(or_, map(_belongs, rules.protected), F.lit(False)),
+        **{first(name, group): _belongs(group) for group in rules.priority},
+        **{excluded(name, one): F.coalesce(_barred(one), F.lit(False)) for one in rules.exclusions},
+    }

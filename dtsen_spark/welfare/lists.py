@@ -27,7 +27,7 @@ from dtsen_spark import columns as c
 from dtsen_spark.welfare import scoring
 from dtsen_spark.welfare.model import FULL, LISTED, MICRO, Listing, PmtModel, lists_of
 
-CONSUMPTION: Final = "consumption"
+_CONSUMPTION: Final = "consumption"
 # With fewer families their mean says little: its error is then above a tenth of their spread.
 _FEWEST: Final = 100
 # A model that explains less of the spread than this tells too little to be read backwards.
@@ -61,7 +61,7 @@ def with_listing(model: PmtModel, design: DataFrame, lists: Sequence[str], follo
             sums[variant][on] += int(row[c.SCORE])
             families[on] += int(row[c.FAMILIES])
     enough = sorted(pattern for pattern, count in families.items() if count >= _FEWEST)
-    told = _told(sums[FULL], families, _explained(model) if follow == CONSUMPTION else 1.0)
+    told = _told(sums[FULL], families, _explained(model) if follow == _CONSUMPTION else 1.0)
     shifts = {
         variant: {pattern: round(told[pattern] - found[pattern] / families[pattern]) / MICRO for pattern in enough}
         for variant, found in sums.items()
