@@ -8,7 +8,6 @@ them.
 import hashlib
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -88,11 +87,8 @@ def hand_over(lake: Lake, program: str, out: Path, *, form: str = "csv", period:
     folder = out / program / release_id / form
     part = folder.with_name(f".{form}.part")
     shutil.rmtree(part, ignore_errors=True)
-    # The few counts are computed while the files are written.
-    with ThreadPoolExecutor(1) as beside:
-        counting = beside.submit(_counts, decided)
-        _write(rows, rules, part / "spark", form)
-    counts = counting.result()
+    _write(rows, rules, part / "spark", form)
+    counts = _counts(decided)
     files = _name_files(part, FORMS[form], counts)
     _write_dictionary(part / DICTIONARY, rules)
     if form == "dci":
