@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dtsen_spark import columns as c
 from dtsen_spark import session
-from dtsen_spark.bench.ratios import Bound, Candidate, Verdict, compare, print_comparison
+from dtsen_spark.bench.ratios import Candidate, Verdict, compare, judge_seconds, print_comparison
 from dtsen_spark.codes import Indicator, Kind, Level, code_list, indicators
 from dtsen_spark.config import Config
 from dtsen_spark.lake import stored
@@ -48,7 +48,7 @@ def measure(out: Console, config: Config, root: Path, households: int, rounds: i
         training.train(homes, people, shrinkage=rules.shrinkage, folds=rules.folds, interval=rules.interval)
 
     timings = compare([Candidate(_TRAINING, train)], rounds, warm_up=False)
-    verdict = Verdict(Bound(_TRAINING, f"{_SECONDS:g} s", 1.0), timings[_TRAINING].median / _SECONDS)
+    verdict = judge_seconds(timings[_TRAINING], _SECONDS)
     print_comparison(out, f"Proxy means test on {households:,} households", timings, [verdict])
     return [verdict]
 

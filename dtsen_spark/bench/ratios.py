@@ -180,6 +180,11 @@ def judge(timings: dict[str, Timing], bounds: Sequence[Bound]) -> list[Verdict]:
     return verdicts
 
 
+def judge_seconds(timing: Timing, goal: float) -> Verdict:
+    """Return the verdict on a candidate that is held to seconds: the median of its rounds over those of the goal."""
+    return Verdict(Bound(timing.name, f"{goal:g} s", 1.0), timing.median / goal)
+
+
 def _median_ratio(mine: Sequence[float], others: Sequence[float]) -> float:
     return statistics.median(one / other for one, other in zip(mine, others, strict=True))
 

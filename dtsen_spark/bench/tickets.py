@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dtsen_spark import columns as c
 from dtsen_spark import corrections, session, tables
-from dtsen_spark.bench.ratios import Bound, Candidate, Verdict, compare, print_comparison
+from dtsen_spark.bench.ratios import Candidate, Verdict, compare, judge_seconds, print_comparison
 from dtsen_spark.config import Config
 from dtsen_spark.contract import TableContract
 from dtsen_spark.job import Job, Period
@@ -57,8 +57,7 @@ def measure(out: Console, config: Config, root: Path, tickets: int, rounds: int)
 
     candidates = [Candidate(_STAGE, lambda: corrections.run(job)), Candidate(_FLOOR, run_floor)]
     timings = compare(candidates, rounds)
-    goal = _SECONDS * tickets
-    verdicts = [Verdict(Bound(_STAGE, f"{goal:g} s", 1.0), timings[_STAGE].median / goal)]
+    verdicts = [judge_seconds(timings[_STAGE], _SECONDS * tickets)]
     events = job.read(_accepted("usulan/peristiwa")).count()
     print_comparison(out, f"{tickets:,} tickets with {events:,} events", timings, verdicts)
     shutil.rmtree(floor, ignore_errors=True)

@@ -205,7 +205,7 @@ def serve_as(user: str, lake: Path, folder: Path, port: int) -> int:
             server = subprocess.Popen(command, env=_environment(place / _HOME), cwd="/")
         else:
             if not account:
-                log.warning("clients of this role can read every path that you can: start as root")
+                log.warning("clients of this role can read what you can: start as root, and name serve.os_user")
             server = subprocess.Popen(command, env=_environment(home), cwd=home, **_identity(account))
     except (PermissionError, LookupError) as error:
         message = f"serve.os_user {user}: cannot run as this user ({type(error).__name__}); start as root"
