@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -96,13 +97,13 @@ def print_release(out: Console, store: Lake, outcome: Outcome, accuracy: Mapping
     out.print(table)
     if accuracy is not None:
         print_accuracy(out, accuracy)
-    root = store.root
+    root, quoted = store.root, shlex.quote(str(store.root))
     out.print(
         f"Tables: {root}/<layer>/<name> (Delta), such as {root / 'master' / 'person'}\n"
         "Try next:\n"
-        f"  dtsen status --lake {root}\n"
+        f"  dtsen status --lake {quoted}\n"
         "  dtsen dictionary --table master/person\n"
-        f"  make serve LAKE={root}    (SQL on port 10000; open notebooks/ for a tour)",
+        f"  make serve LAKE={quoted}    (SQL on port 10000; open notebooks/ for a tour)",
         markup=False,
     )
 
