@@ -46,9 +46,14 @@ _FIXED: Final[dict[str, str]] = {
 # Hadoop's own local file system starts chmod and readlink for each file that it makes, twice; this one asks Java.
 _LOCAL_FILES: Final = ("spark.hadoop.fs.file.impl", "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem")
 _JARS: Final = ("delta-*.jar", "hadoop-bare-naked-local-fs-*.jar")
-# Generated code of wide rows has methods beyond 8,000 bytes, which Java would interpret for ever, and a session makes
-# more classes than the default code cache holds.
-_JVM: Final = "-XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=512m"
+# Generated code of wide rows has methods beyond 8,000 bytes, which Java would interpret for ever: it must be told to
+# compile them. Its quick compiler runs out of registers there unless it leaves calls as calls; its thorough one gives
+# them up in any case, and does so before much of its time is spent. A session makes more classes than the default code
+# cache holds.
+_JVM: Final = (
+    "-XX:-DontCompileHugeMethods -XX:C1MaxInlineSize=0 -XX:C1MaxTrivialSize=0 -XX:MaxNodeLimit=30000 "
+    "-XX:ReservedCodeCacheSize=512m"
+)
 
 
 def jars_dir() -> Path:
@@ -95,13 +100,15 @@ def start(config: Config, app_name: str) -> SparkSession:
         paths = [str(path) for path in jars()]
         memory = os.environ.get(DRIVER_MEMORY_VARIABLE, config.spark.driver_memory)
         log4j = (conf_dir() / "spark" / "log4j2.properties").as_uri()
+        asked = os.environ.get("SPARK_SUBMIT_OPTS", "")
         builder = (
             builder.master(config.spark.master or "local[*]")
             .config("spark.jars", ",".join(paths))
             .config("spark.driver.extraClassPath", os.pathsep.join(paths))
             .config("spark.driver.memory", memory)
             .config("spark.executor.memory", config.spark.executor_memory)
-            .config("spark.driver.extraJavaOptions", f"{_JVM} -Dlog4j2.configurationFile={log4j}")
+            # What the environment asks of Java comes last, and holds.
+            .config("spark.driver.extraJavaOptions", f"{_JVM} -Dlog4j2.configurationFile={log4j} {asked}")
             .config("spark.executor.extraJavaOptions", _JVM)
             .config("spark.ui.enabled", str(config.spark.ui).lower())
         )

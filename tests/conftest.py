@@ -24,9 +24,17 @@ _SETTINGS = ("spark.master=local[2]", "spark.shuffle_partitions=2", "spark.drive
 # On a few thousand rows compiling a plan costs more than running it. The slow tests run compiled plans, and must give
 # the same content hashes.
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-# For the same reason: the quick compiler of the JVM only. Left to itself it has 48 MB for its code, and stops for good
-# where they are full, which is after a minute; and one thread of garbage collection leaves the other core to a test.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -XX:+UseSerialGC")
+# For the same reason: the quick compiler of the JVM only, which then has to inline. Left to itself it has 48 MB for its
+# code, and stops for good where they are full, which is after a minute; and one thread of garbage collection leaves the
+# other core to a test.
+_JVM = (
+    "-XX:TieredStopAtLevel=1",
+    "-XX:C1MaxInlineSize=35",
+    "-XX:C1MaxTrivialSize=6",
+    "-XX:ReservedCodeCacheSize=512m",
+    "-XX:+UseSerialGC",
+)
+os.environ.setdefault("SPARK_SUBMIT_OPTS", " ".join(_JVM))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
