@@ -175,7 +175,7 @@ def gone_recipients(people: DataFrame, program: ProgramRules, listed_id: str) ->
     """Return those on the program's own list who are no unit now: dead, or no person of the register.
 
     Args:
-        people: From ``facts.persons``, with an opaque id of the listed NIK.
+        people: Those of ``facts.persons`` who are on a list and are gone, with an opaque id of the listed NIK.
         program: Its rules.
         listed_id: Column of that id.
 
@@ -183,7 +183,7 @@ def gone_recipients(people: DataFrame, program: ProgramRules, listed_id: str) ->
         One row for each, decided: NOT_ELIGIBLE with DECEASED or NOT_FOUND. A dead person keeps the id where the unit
         is the person; any other unit has the id of the listed NIK.
     """
-    gone = people.where(F.col(recipient(program.program)) & (~F.col(FOUND) | ~F.col(c.ALIVE)))
+    gone = people.where(recipient(program.program))
     reason = F.when(F.col(FOUND), F.lit(DECEASED)).otherwise(F.lit(NOT_FOUND))
     is_person = program.unit == "person"
     none = F.lit(None).cast("string")
@@ -338,6 +338,9 @@ def _any(conditions: Iterable[Column]) -> Column:
 
 def _names(named: Sequence[_Named]) -> Column:
     """Names of what holds, sorted: in the plan, as a sort of every row's few texts costs more than the decision."""
+    none = F.array().cast("array<string>")
     if not named:
-        return F.array().cast("array<string>")
-    return present(*(F.when(holds, F.lit(name)) for name, holds in sorted(named, key=itemgetter(0))))
+        return none
+    texts = (F.when(holds, F.lit(name)) for name, holds in sorted(named, key=itemgetter(0)))
+    # Of most units nothing holds: no list is made for them.
+    return F.when(_any(holds for _, holds in named), present(*texts)).otherwise(none)

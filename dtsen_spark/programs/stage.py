@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from pyspark.sql import DataFrame, Observation
@@ -70,7 +72,7 @@ class _Gathered:
     """What all programs decide on, in files of the build's scratch folder.
 
     Attributes:
-        people: From ``facts.persons``.
+        listed: Those of ``facts.persons`` whom a program's list has and who are no units, with an opaque id of the NIK.
         families: From ``facts.families``.
         members: From ``facts.members``; not asked for where no program is of persons.
         tickets: From ``facts.subjects``; None where there are none.
@@ -78,7 +80,7 @@ class _Gathered:
         cuts: Lowest score above each decile; none without deciles.
     """
 
-    people: DataFrame
+    listed: DataFrame
     families: DataFrame
     members: DataFrame
     tickets: DataFrame | None
@@ -107,14 +109,18 @@ def decide_all(job: Job, programs: Sequence[ProgramRules], scores: DataFrame | N
     flagged = facts.flag_columns(programs) and job.has(tables.FAMILY_ATTRIBUTE)
     attributes = job.read(tables.FAMILY_ATTRIBUTE) if flagged else None
     families = job.keep(STAGE, "families", facts.families(scored, people, attributes, _decile_causes(job), programs))
-    # None of the three needs another, and two are mostly plans: side by side nothing waits for them.
+    # None of them needs another, and most are mostly plans: side by side nothing waits for them.
     with ThreadPoolExecutor(_WRITERS) as writers:
         members = writers.submit(_members, job, programs, people, families)
+        listed = writers.submit(_listed, job, programs, people)
         tickets = writers.submit(_tickets, job, people)
         fates = writers.submit(_fates, job, programs, people, families)
-    gathered = _Gathered(people, families, members.result(), tickets.result(), fates.result(), _cuts(job))
+    gathered = _Gathered(listed.result(), families, members.result(), tickets.result(), fates.result(), _cuts(job))
     quotas = {p.program: _quotas(job, p, sizes) for p in programs}
-    frames = {p.program: _decisions(job, p, gathered, quotas[p.program]) for p in programs}
+    # Seconds of planning each, before the first row is read.
+    with ThreadPoolExecutor(_WRITERS) as planners:
+        planned = planners.map(lambda p: (p.program, _decisions(job, p, gathered, quotas[p.program])), programs)
+        frames = dict(planned)
     return Decided(frames, quotas, sizes, floors, registers.missing)
 
 
@@ -122,6 +128,15 @@ def _members(job: Job, programs: Sequence[ProgramRules], people: DataFrame, fami
     if not any(program.unit == "person" for program in programs):
         return families
     return job.keep(STAGE, "members", facts.members(people, families, programs))
+
+
+def _listed(job: Job, programs: Sequence[ProgramRules], people: DataFrame) -> DataFrame:
+    """Gather who is gone and on a list: few, whom each program would look for among all persons."""
+    listed = reduce(or_, (F.col(facts.recipient(program.program)) for program in programs), F.lit(False))
+    gone = people.where(listed & (~F.col(facts.FOUND) | ~F.col(c.ALIVE)))
+    flags = [name(program.program) for program in programs for name in (facts.recipient, facts.protected)]
+    named = privacy.with_opaque_id(gone, job.id_key(), F.concat(F.lit("listed "), F.col(c.NIK)), _LISTED_ID, "R")
+    return job.keep(STAGE, "listed", named.select(c.PERSON_ID, c.ALIVE, facts.FOUND, *flags, _LISTED_ID))
 
 
 def _tickets(job: Job, people: DataFrame) -> DataFrame | None:
@@ -169,14 +184,7 @@ def _decisions(job: Job, program: ProgramRules, gathered: _Gathered, quotas: Map
     above = gathered.cuts.get(program.rules.deciles[-1])
     # The cut is the lowest score of the decile above.
     decided = decide.decide(units, program, quotas, job.period.text, None if above is None else above - 1)
-    listed = privacy.with_opaque_id(
-        gathered.people.where(F.col(facts.recipient(program.program))),
-        job.id_key(),
-        F.concat(F.lit("listed "), F.col(c.NIK)),
-        _LISTED_ID,
-        "R",
-    )
-    decided = decided.unionByName(decide.gone_recipients(listed, program, _LISTED_ID))
+    decided = decided.unionByName(decide.gone_recipients(gathered.listed, program, _LISTED_ID))
     past = _past(job, program, gathered)
     terms = program.rules.reinstate
     if terms is not None and gathered.tickets is not None:
@@ -231,11 +239,12 @@ def _decile_causes(job: Job) -> DataFrame | None:
 def _write(job: Job, program: str, decisions: DataFrame) -> dict[str, int]:
     """Write the decisions of a program, and return its figures, counted while they are written."""
     is_selected = F.col(c.DECISION) == decide.SELECTED
+    is_gone = reduce(or_, (F.array_contains(c.REASONS, reason) for reason in _LEAVERS))
     counted = Observation()
     observed = decisions.observe(
         counted,
         F.count(F.lit(1)).alias(c.ROWS),
-        F.count_if(F.arrays_overlap(F.col(c.REASONS), F.array(*map(F.lit, _LEAVERS)))).alias("units_gone"),
+        F.count_if(is_gone).alias("units_gone"),
         F.count_if(is_selected).alias("units_selected"),
         F.count_if(F.col(c.DECISION) == decide.ELIGIBLE).alias("units_beyond_quota"),
         F.count_if(F.col(c.DECISION) == decide.EXCLUDED).alias("units_excluded"),
