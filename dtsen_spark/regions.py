@@ -263,7 +263,7 @@ def with_current_region(df: DataFrame, raw: str, system: System) -> DataFrame:
         ``df`` with ``region_code`` (2, 4, 6 or 10 digits, or null) and ``region_state``; the same rows.
     """
     province, kab, kecamatan, village = LENGTHS[system]
-    code = F.translate(F.col(raw), ".", "")
+    code = F.replace(F.col(raw), F.lit("."))
     fine = _lookup(df.sparkSession, system, village, "village")
     coarse = _lookup(df.sparkSession, system, kecamatan, "kecamatan")
     found = df.withColumn("_raw", code)

@@ -38,14 +38,21 @@ def written_parts(raw: Column) -> dict[str, Column]:
     Returns:
         Expressions by the names that ``with_birth_date`` reads.
     """
-    parts = F.split(F.translate(F.substring(raw, 1, 10), "/", "-"), "-")
-    three = F.size(parts) == 3
-    year_first = F.length(F.get(parts, 0)) == 4
+    text = _dashed(raw)
+    # Found in the bytes: a split would make Java strings of every date.
+    first, last = F.substring_index(text, "-", 1), F.substring_index(text, "-", -1)
+    middle = F.substring_index(F.substring_index(text, "-", 2), "-", -1)
+    three = F.length(text) - F.length(F.replace(text, F.lit("-"))) == 2
+    year_first = F.length(first) == 4
     return {
-        YEAR_TEXT: F.when(~three, raw).otherwise(F.when(year_first, F.get(parts, 0)).otherwise(F.get(parts, 2))),
-        MONTH_TEXT: F.when(three, F.get(parts, 1)),
-        DAY_TEXT: F.when(three, F.when(year_first, F.get(parts, 2)).otherwise(F.get(parts, 0))),
+        YEAR_TEXT: F.when(~three, raw).otherwise(F.when(year_first, first).otherwise(last)),
+        MONTH_TEXT: F.when(three, middle),
+        DAY_TEXT: F.when(three, F.when(year_first, last).otherwise(first)),
     }
+
+
+def _dashed(raw: Column) -> Column:
+    return F.replace(F.substring(raw, 1, 10), F.lit("/"), F.lit("-"))
 
 
 def with_birth_date(df: DataFrame, earliest: date, heaped_days: tuple[str, ...]) -> DataFrame:
@@ -113,7 +120,7 @@ def day_of(raw: Column, earliest: date, latest: Column) -> Column:
         earliest: Earliest plausible date.
         latest: Latest plausible date.
     """
-    text = F.translate(F.substring(raw, 1, 10), "/", "-")
+    text = _dashed(raw)
     day = F.coalesce(F.try_to_date(text, "yyyy-MM-dd"), F.try_to_date(text, "dd-MM-yyyy"))
     return F.when(day.between(F.lit(earliest), latest), day)
 

@@ -32,6 +32,7 @@ NO_LETTERS: Final = "no_letters"
 _HEADER: Final = ("kind", "found", "becomes", "note")
 _DOUBLED: Final = r"([A-Z])\1+"
 _CLEAN: Final = "_clean"
+_APOSTROPHES: Final = "'`’‘"
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,9 @@ def _spelt(raw: Column) -> Column:
     marked = upper.contains(",") | upper.contains(".")
     bare = F.when(marked, F.regexp_replace(upper, known.degrees, "")).otherwise(upper)
     # An apostrophe is inside a word (MA'RUF), any other sign is between two.
-    joined = F.translate(bare, "'`’‘", "")
+    joined = bare
+    for sign in _APOSTROPHES:
+        joined = F.replace(joined, F.lit(sign))
     words = F.trim(F.regexp_replace(joined, "[^A-Z0-9]+", " "))
     words = F.regexp_replace(words, known.cut, "")
     for found, becomes in known.letters:
