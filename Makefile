@@ -95,8 +95,8 @@ test: setup ## The tests, without the slow ones, in two processes
 
 test-all: test test-slow ## Every test
 
-test-slow: setup ## The slow tests: those of the five targets below, and others
-	@$(PYTEST) -m slow
+test-slow: setup superset ## The slow tests: those of the targets below, and others
+	@DTSEN_SUPERSET="$$PWD/.superset/bin" $(PYTEST) -m slow
 
 test-cluster: setup ## Slow tests on a standalone cluster
 	@$(PYTEST) -m 'slow and cluster'
@@ -104,9 +104,11 @@ test-cluster: setup ## Slow tests on a standalone cluster
 test-serve: setup ## Slow tests of the SQL server with JDBC and PyHive clients
 	@$(PYTEST) -m 'slow and serve'
 
-test-superset: setup ## Slow test that loads the dashboard into a Superset, in an environment of its own (.superset)
+superset: setup ## A Superset from PyPI in an environment of its own (.superset), for the test that loads the dashboard
 	@if [ ! -x .superset/bin/superset ]; then $(BIN)/uv venv --quiet --clear --python $(BIN)/python .superset && \
 	  $(BIN)/uv pip install --quiet --require-hashes --python .superset/bin/python -r tests/bi/superset.lock; fi
+
+test-superset: superset ## Slow test that loads the dashboard into it
 	@DTSEN_SUPERSET="$$PWD/.superset/bin" $(PYTEST) -m slow tests/bi/test_superset.py
 
 test-notebooks: setup ## Slow tests that execute the notebooks
