@@ -3,6 +3,8 @@
 import errno
 import os
 import shlex
+import shutil
+import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -101,11 +103,17 @@ def print_release(out: Console, store: Lake, outcome: Outcome, accuracy: Mapping
     out.print(
         f"Tables: {root}/<layer>/<name> (Delta), such as {root / 'master' / 'person'}\n"
         "Try next:\n"
-        f"  dtsen status --lake {quoted}\n"
-        "  dtsen dictionary --table master/person\n"
+        f"  {_command()} status --lake {quoted}\n"
+        f"  {_command()} dictionary --table master/person\n"
         f"  make serve LAKE={quoted}    (SQL on port 10000; open notebooks/ for a tour)",
         markup=False,
     )
+
+
+def _command() -> str:
+    """Return what starts the command in the shell that reads this: who came by ``make run`` has it on no path."""
+    beside = Path(sys.executable).with_name("dtsen")
+    return shlex.quote(str(beside)) if beside.exists() and not shutil.which("dtsen") else "dtsen"
 
 
 def print_accuracy(out: Console, figures: Mapping[str, Any]) -> None:
