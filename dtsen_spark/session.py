@@ -1,6 +1,7 @@
 """The only place that builds a Spark session: local, standalone or under spark-submit."""
 
 import os
+import shlex
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
@@ -100,14 +101,15 @@ def start(config: Config, app_name: str) -> SparkSession:
         paths = [str(path) for path in jars()]
         memory = os.environ.get(DRIVER_MEMORY_VARIABLE, config.spark.driver_memory)
         log4j = (conf_dir() / "spark" / "log4j2.properties").as_uri()
-        asked = os.environ.get("SPARK_SUBMIT_OPTS", "")
+        # Spark gives Java these as well, in front of ours: of settings the last one holds, an agent cannot come twice.
+        given = shlex.split(os.environ.get("SPARK_SUBMIT_OPTS", ""))
+        asked = shlex.join(option for option in given if option.startswith("-XX:"))
         builder = (
             builder.master(config.spark.master or "local[*]")
             .config("spark.jars", ",".join(paths))
             .config("spark.driver.extraClassPath", os.pathsep.join(paths))
             .config("spark.driver.memory", memory)
             .config("spark.executor.memory", config.spark.executor_memory)
-            # What the environment asks of Java comes last, and holds.
             .config("spark.driver.extraJavaOptions", f"{_JVM} -Dlog4j2.configurationFile={log4j} {asked}")
             .config("spark.executor.extraJavaOptions", _JVM)
             .config("spark.ui.enabled", str(config.spark.ui).lower())
