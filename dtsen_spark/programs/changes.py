@@ -105,10 +105,10 @@ def _with_notice(changed: DataFrame, rules: Rules, period_end: date) -> DataFram
     """Say what stands between a leaver and the end of the benefit, and from when a change can hold."""
     leaves = tables.leaves()
     comes = F.col(c.CHANGE) == ADD
-    held = leaves & F.col(PROTECTED) & ~_has(DECEASED)
+    held = leaves & F.col(PROTECTED) & ~has(DECEASED)
     # A death is a fact of the registry, a withdrawal the person's own wish, and neither an assessment of a person:
     # nobody needs to decide on it.
-    asked = F.lit(rules.human_decision) & ~_has(DECEASED) & ~_has(WITHDRAWN)
+    asked = F.lit(rules.human_decision) & ~has(DECEASED) & ~has(WITHDRAWN)
     notice = F.when(held, F.lit(FIELD_CHECK)).when(asked, F.lit(HUMAN_DECISION)).otherwise(F.lit(GRACE))
     notice_on = period_end + timedelta(days=1)
     ends_on = notice_on + timedelta(days=rules.grace_days)
@@ -142,7 +142,7 @@ def _joined(decided: DataFrame, program: ProgramRules, past: Past) -> DataFrame:
         F.col(unit).isNotNull() | (F.col(_BEFORE) == SELECTED)
     )
     # Also who is on the program's list and is dead or nobody's now: they stand where they stood.
-    gone = F.col(unit).isNull() | _has(DECEASED) | _has(NOT_FOUND)
+    gone = F.col(unit).isNull() | has(DECEASED) | has(NOT_FOUND)
     filled = {
         unit: F.coalesce(unit, _UNIT),
         c.REGION_CODE: F.when(gone, F.col(_REGION_BEFORE)).otherwise(F.col(c.REGION_CODE)),
@@ -167,16 +167,16 @@ def _cause(now: Rules, then: Rules | None) -> Column:
     moved = kab_of(F.col(c.REGION_CODE)) != kab_of(F.col(_REGION_BEFORE))
     by_rule = F.lit(False) if then is None else F.col(c.DECILE).between(then.deciles[0], then.deciles[-1])
     left = (
-        F.when(_has(WITHDRAWN), F.lit(WITHDRAWN))
+        F.when(has(WITHDRAWN), F.lit(WITHDRAWN))
         # Out of the deciles although it stands where it stood, or where the former rule would have taken it.
-        .when(_has(DECILE_OUTSIDE) & (~decile_moved | by_rule), F.lit(RULE_CHANGED))
-        .when(_has(DECILE_OUTSIDE), decile_cause)
+        .when(has(DECILE_OUTSIDE) & (~decile_moved | by_rule), F.lit(RULE_CHANGED))
+        .when(has(DECILE_OUTSIDE), decile_cause)
         .when((F.col(c.DECISION) == EXCLUDED) & _only_new_exclusions(now, then), F.lit(RULE_CHANGED))
         .when((F.col(c.DECISION) == ELIGIBLE) & moved, F.lit(MOVED))
         .otherwise(_why_not())
     )
     came = (
-        F.when(_has(REINSTATED), F.lit(REINSTATED))
+        F.when(has(REINSTATED), F.lit(REINSTATED))
         .when(F.col(_BEFORE).isNull(), F.lit("NEW_UNIT"))
         .when(F.col(_BEFORE) == EXCLUDED, F.lit("EXCLUSION_LIFTED"))
         .when((F.col(_BEFORE) == ELIGIBLE) & moved, F.lit(MOVED))
@@ -185,20 +185,20 @@ def _cause(now: Rules, then: Rules | None) -> Column:
         .when(decile_moved, decile_cause)
         .otherwise(F.lit("REQUIREMENT_MET"))
     )
-    gone = F.col(_UNIT).isNotNull() & (_has(DECEASED) | _has(MERGED) | _has(NOT_FOUND) | _has(UNRANKED))
+    gone = F.col(_UNIT).isNotNull() & (has(DECEASED) | has(MERGED) | has(NOT_FOUND) | has(UNRANKED))
     return F.when(before & ~selected & gone, _why_not()).when(before & ~selected, left).when(selected & ~before, came)
 
 
 def _why_not() -> Column:
     """The first reason why a unit is not selected, as a cause."""
     return (
-        F.when(_has(DECEASED), F.lit(DECEASED))
-        .when(_has(MERGED), F.lit(MERGED))
-        .when(_has(NOT_FOUND), F.lit(NOT_FOUND))
-        .when(_has(WITHDRAWN), F.lit(WITHDRAWN))
-        .when(_has(UNRANKED), F.lit(UNRANKED))
-        .when(_has(DECILE_OUTSIDE), F.lit(DECILE_OUTSIDE))
-        .when(_has(NO_COMPONENT), F.lit("COMPONENT_GONE"))
+        F.when(has(DECEASED), F.lit(DECEASED))
+        .when(has(MERGED), F.lit(MERGED))
+        .when(has(NOT_FOUND), F.lit(NOT_FOUND))
+        .when(has(WITHDRAWN), F.lit(WITHDRAWN))
+        .when(has(UNRANKED), F.lit(UNRANKED))
+        .when(has(DECILE_OUTSIDE), F.lit(DECILE_OUTSIDE))
+        .when(has(NO_COMPONENT), F.lit("COMPONENT_GONE"))
         .when(F.col(c.DECISION) == EXCLUDED, F.lit(EXCLUSION))
         .when(F.col(c.DECISION) == ELIGIBLE, F.lit(QUOTA))
         .otherwise(F.lit("REQUIREMENT_UNMET"))
@@ -215,7 +215,8 @@ def _only_new_exclusions(now: Rules, then: Rules | None) -> Column:
     return F.size(F.array_except(F.col(c.REASONS), F.array(*map(F.lit, added)))) == 0
 
 
-def _has(reason: str) -> Column:
+def has(reason: str) -> Column:
+    """Return whether a reason is among those of a decision."""
     return F.array_contains(F.col(c.REASONS), reason)
 
 

@@ -175,7 +175,7 @@ def gone_recipients(people: DataFrame, program: ProgramRules, listed_id: str) ->
     """Return those on the program's own list who are no unit now: dead, or no person of the register.
 
     Args:
-        people: Those of ``facts.persons`` who are on a list and are gone, with an opaque id of the listed NIK.
+        people: From ``facts.gone``, with an opaque id of the listed NIK.
         program: Its rules.
         listed_id: Column of that id.
 

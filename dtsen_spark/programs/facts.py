@@ -157,12 +157,9 @@ def persons(
         One row for each person, dead ones included, and one for each NIK that receives a program but is no person's
         (``_found`` false): the columns that rules ask for, flags of recipients and exclusions.
     """
-    receives = F.lit(False)
-    for program in programs:
-        receives = receives | F.coalesce(F.col(recipient(program.program)), F.lit(False))
     # person : NIK is 0..1 : 0..1 (a person's own verified NIK, and each NIK folded to one row).
     joined = attributes.withColumn(FOUND, F.lit(True)).join(facts, c.NIK, "full_outer")
-    joined = joined.withColumn(FOUND, F.coalesce(FOUND, F.lit(False))).where(F.col(FOUND) | receives)
+    joined = joined.withColumn(FOUND, F.coalesce(FOUND, F.lit(False))).where(F.col(FOUND) | _on_a_list(programs))
     joined = _with_wage_floor(joined, wages)
     flags: dict[str, Column] = {}
     for program in programs:
@@ -170,6 +167,24 @@ def persons(
     wanted = _conditioned(programs)
     kept = (c.PERSON_ID, c.FAMILY_ID, c.NIK, c.ALIVE, FOUND)
     return joined.select(*kept, *sorted(wanted - set(kept)), *(column.alias(name) for name, column in flags.items()))
+
+
+def gone(people: DataFrame, programs: Sequence[ProgramRules]) -> DataFrame:
+    """Return who is on the list of a program and is no unit now: dead, or no person of the register.
+
+    Args:
+        people: From ``persons``.
+        programs: Rules of the period.
+
+    Returns:
+        Those rows: few.
+    """
+    return people.where(_on_a_list(programs) & (~F.col(FOUND) | ~F.col(c.ALIVE)))
+
+
+def _on_a_list(programs: Sequence[ProgramRules]) -> Column:
+    flags = (F.coalesce(recipient(program.program), F.lit(False)) for program in programs)
+    return reduce(or_, flags, F.lit(False))
 
 
 def _with_wage_floor(df: DataFrame, wages: Mapping[str, int]) -> DataFrame:

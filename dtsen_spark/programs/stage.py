@@ -72,7 +72,7 @@ class _Gathered:
     """What all programs decide on, in files of the build's scratch folder.
 
     Attributes:
-        listed: Those of ``facts.persons`` whom a program's list has and who are no units, with an opaque id of the NIK.
+        listed: From ``facts.gone``, with an opaque id of the listed NIK.
         families: From ``facts.families``.
         members: From ``facts.members``; not asked for where no program is of persons.
         tickets: From ``facts.subjects``; None where there are none.
@@ -131,9 +131,8 @@ def _members(job: Job, programs: Sequence[ProgramRules], people: DataFrame, fami
 
 
 def _listed(job: Job, programs: Sequence[ProgramRules], people: DataFrame) -> DataFrame:
-    """Gather who is gone and on a list: few, whom each program would look for among all persons."""
-    listed = reduce(or_, (F.col(facts.recipient(program.program)) for program in programs), F.lit(False))
-    gone = people.where(listed & (~F.col(facts.FOUND) | ~F.col(c.ALIVE)))
+    """Gather once whom each program would look for among all persons."""
+    gone = facts.gone(people, programs)
     flags = [name(program.program) for program in programs for name in (facts.recipient, facts.protected)]
     named = privacy.with_opaque_id(gone, job.id_key(), F.concat(F.lit("listed "), F.col(c.NIK)), _LISTED_ID, "R")
     return job.keep(STAGE, "listed", named.select(c.PERSON_ID, c.ALIVE, facts.FOUND, *flags, _LISTED_ID))
@@ -239,7 +238,7 @@ def _decile_causes(job: Job) -> DataFrame | None:
 def _write(job: Job, program: str, decisions: DataFrame) -> dict[str, int]:
     """Write the decisions of a program, and return its figures, counted while they are written."""
     is_selected = F.col(c.DECISION) == decide.SELECTED
-    is_gone = reduce(or_, (F.array_contains(c.REASONS, reason) for reason in _LEAVERS))
+    is_gone = reduce(or_, map(changes.has, _LEAVERS))
     counted = Observation()
     observed = decisions.observe(
         counted,
