@@ -39,6 +39,9 @@ _FIXED: Final[dict[str, str]] = {
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
     # A write of one period or batch would sort all its rows by that one value first.
     "spark.sql.maxConcurrentOutputFileWriters": "4",
+    # Of the default 100 generated classes a single stage has more: what comes again (the next program, the next table,
+    # the next release of a session) would be compiled again, by Java twice.
+    "spark.sql.codegen.cache.maxEntries": "1000",
     # Three calls to the JVM and a walk over the stack for every operation on a column, to name a line in an error.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.ui.showConsoleProgress": "false",

@@ -27,6 +27,7 @@ _PERIODS: Final = ("2025Q4", "2026Q1")
 # Ten families of thirty persons: the number of each family's first person, and the end.
 _FIRST: Final = (0, 1, 3, 6, 10, 15, 20, 24, 27, 29, 30)
 _FAMILIES: Final = len(_FIRST) - 1
+_ID_DIGITS: Final = 24
 _KABS: Final = 514
 _VILLAGES: Final = 12
 _TENTHS: Final = 10
@@ -179,11 +180,17 @@ def _rows(spark: SparkSession, persons: int, *, later: bool) -> dict[TableContra
 
 
 def _person(number: Column) -> Column:
-    return F.concat(F.lit("P"), F.lpad(number.cast("string"), 15, "0"))
+    return _id("P", number)
 
 
 def _family(number: Column) -> Column:
-    return F.concat(F.lit("F"), F.lpad(number.cast("string"), 15, "0"))
+    return _id("F", number)
+
+
+def _id(prefix: str, number: Column) -> Column:
+    """As long as an id of the register and in no order either: joining, sorting and packing ids costs what it does."""
+    text = F.concat(F.lit(prefix), number.cast("string"))
+    return F.concat(F.lit(prefix), F.upper(F.left(F.sha2(text, 256), F.lit(_ID_DIGITS))))
 
 
 def _village(family: Column) -> Column:

@@ -96,6 +96,7 @@ def test_a_ministry_gets_what_its_contract_allows_and_can_check_it(two_releases:
     with (made.folder / "3201.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["family_id"]: row for row in csv.DictReader(file)}
     assert list(rows["keeps"]) == allowed
+    assert [*rows] == sorted(rows), "the order of the units, wherever Spark read them"
     assert not {"score", "decile", "cut_margin", "reasons"} & set(allowed)
     assert "never" not in rows
     assert rows["keeps"]["name"] == '\'=cmd|"x"', "no spreadsheet takes a name for a formula"
