@@ -112,7 +112,7 @@ def _load(files: list[Path] | None, settings: list[str] | None, master: str | No
 
 
 def _open(lake: Path, config: Config, name: str) -> Lake:
-    lakes.require(lake)
+    lakes.require_whole(lake)
     return Lake(session.start(config, f"dtsen {name}"), lake)
 
 

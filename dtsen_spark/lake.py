@@ -1,4 +1,4 @@
-"""The only module that speaks Delta: read, replace a slice, append, publish, restore.
+"""The only module that has Spark speak Delta: read, replace a slice, append, publish, restore.
 
 Layout under the root: ``<layer>/<name>`` holds published rows (and bronze, quarantine, ops, models);
 ``build/<release_id>/<layer>/<name>`` holds a release that is being made.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import deltalake
+import pyarrow as pa
 from delta.tables import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from filelock import FileLock, Timeout
@@ -20,13 +21,12 @@ from pyspark.sql import Column, DataFrame, DataFrameWriter, Observation, SparkSe
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
+from dtsen_spark import remakes
 from dtsen_spark.contract import TableContract, arrow_table, local_frame
 from dtsen_spark.errors import ContractError, LakeError, LakeLockedError, UsageError
 
 _BUILD: Final = "build"
 _LOCK_FILE: Final = ".lock"
-_NEW: Final = ".new"
-_OLD: Final = ".old"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class Written:
 def hold(root: Path) -> Iterator[None]:
     """Hold the lake: one writer at a time.
 
-    The lock is the operating system's, so that of a process that died is free at once.
+    The lock is the operating system's, so that of a process that died is free at once. Where one died while tables took
+    the places of others, that is finished first.
 
     Args:
         root: Root of the lake; made if it is not there.
@@ -68,6 +69,7 @@ def hold(root: Path) -> Iterator[None]:
         message = f"{root}: the lake cannot be written ({error.strerror})"
         raise LakeError(message) from error
     try:
+        remakes.finish(root)
         yield
     finally:
         lock.release()
@@ -82,6 +84,21 @@ def require(root: Path) -> None:
     if not (root / "ops").is_dir():
         message = f"{root}: no lake here; 'dtsen run' makes one"
         raise UsageError(message)
+
+
+def require_whole(root: Path) -> None:
+    """Check that no table is half-way to another one's place; touches no Spark. Who holds the lake need not.
+
+    Raises:
+        UsageError: There is no lake.
+        LakeError: An erasure is at work, or died.
+    """
+    require(root)
+    if remakes.is_decided(root):
+        message = (
+            f"{root}: an erasure replaces tables; try again soon. If it died, 'dtsen maintain --lake {root}' ends it"
+        )
+        raise LakeError(message)
 
 
 def peek(root: Path, table: TableContract, version: int | None = None) -> list[dict[str, Any]]:
@@ -262,15 +279,13 @@ class Lake:
         """Append a few driver-side rows to a table, such as a run's accounts; absent columns are null."""
         if not rows:
             return
-        ordered = [tuple(row.get(name) for name in table.columns) for row in rows]
         if not self.exists(table):
             # Spark makes the table: its comments and properties are those of every other.
-            self.append(table, local_frame(self.spark, ordered, table.schema).coalesce(1))
+            self.append(table, local_frame(self.spark, _ordered(table, rows), table.schema).coalesce(1))
             return
         # A run keeps some forty such records; each would cost more in Spark jobs than most stages' rows.
         # A table of an older lake may lack a column that its contract has got since.
-        records = arrow_table(ordered, table.schema)
-        deltalake.write_deltalake(str(self.path(table)), records, mode="append", schema_mode="merge")
+        deltalake.write_deltalake(str(self.path(table)), _arrow(table, rows), mode="append", schema_mode="merge")
 
     def clear(self, table: TableContract, slice_values: Mapping[str, str]) -> None:
         """Delete one slice of a table, where there is one; for rows that a stage is about to write again."""
@@ -355,53 +370,57 @@ class Lake:
         """Return the folder of every Delta table: published, operational, and of each build."""
         patterns = ("*/*/_delta_log", f"{_BUILD}/*/*/*/_delta_log")
         folders = {found.parent for pattern in patterns for found in self.root.glob(pattern)}
-        return sorted(folder for folder in folders if folder.suffix not in {_NEW, _OLD})
+        return sorted(folder for folder in folders if not remakes.is_remake(folder))
 
     def read_folder(self, folder: Path) -> DataFrame:
         """Read whatever table stands in a folder, for what concerns every table alike, such as erasure."""
         return self.spark.read.format("delta").load(str(folder))
 
-    def remake(self, folder: Path, df: DataFrame, table: TableContract | None) -> Written | None:
-        """Replace a table by a new one of other rows: neither old files nor its history stay.
+    def write_beside(self, folder: Path, df: DataFrame, table: TableContract | None) -> Written | None:
+        """Write another table beside one, for ``take_places``: neither old files nor its history will stay.
 
         Delta's log keeps the extremes of columns, and its old files deleted rows; only another table has neither.
 
         Args:
             folder: The table.
-            df: Its rows, read from it; they are written beside it before it goes.
+            df: Its rows, read from it.
             table: Its contract, where the rows are to be counted.
 
         Returns:
             What was written, where there is a contract.
         """
-        beside, gone = folder.with_name(folder.name + _NEW), folder.with_name(folder.name + _OLD)
-        for leftover in (beside, gone):
-            shutil.rmtree(leftover, ignore_errors=True)
+        beside = remakes.beside(folder)
+        shutil.rmtree(beside, ignore_errors=True)
         partitions = deltalake.DeltaTable(str(folder)).metadata().partition_columns
         observation = Observation()
         rows = self._observed(table, table.conform(df), observation) if table else df
         rows.write.format("delta").partitionBy(*partitions).save(str(beside))
-        written = self._written(table, beside, observation.get) if table else None
-        folder.rename(gone)
-        beside.rename(folder)
-        shutil.rmtree(gone)
+        return self._written(table, beside, observation.get) if table else None
+
+    def take_places(
+        self,
+        folders: Sequence[Path],
+        appended: Mapping[TableContract, Sequence[Mapping[str, Any]]],
+        replaced: Mapping[TableContract, Sequence[Mapping[str, Any]]],
+    ) -> None:
+        """Put the tables of ``write_beside`` in the places of the old ones, with rows that say so: all or nothing.
+
+        A run that dies in it has either changed nothing, or the next who holds the lake finishes it.
+
+        Args:
+            folders: The tables.
+            appended: Rows for operational tables; one of a key that is there already is left out.
+            replaced: All rows of small operational tables.
+        """
+        entries = []
+        for mode, rows_of in ((remakes.Mode.APPEND, appended), (remakes.Mode.OVERWRITE, replaced)):
+            for table, rows in rows_of.items():
+                if not self.exists(table):
+                    self.append(table, self.empty(table))
+                entries.append(remakes.Entry(table.path, _arrow(table, rows), mode, table.key))
+        remakes.decide(self.root, folders, entries)
+        remakes.finish(self.root)
         self._forget_logs()
-        return written
-
-    def finish_remakes(self) -> None:
-        """Put back the tables of a ``remake`` that died between its two renamings, and delete what it left."""
-        # Tables stand two levels below the root or below a build: no deeper folder is looked into.
-        for gone in self._named(_OLD):
-            folder = gone.with_name(gone.name.removesuffix(_OLD))
-            if folder.exists():
-                shutil.rmtree(gone)
-            else:
-                gone.rename(folder)
-        for beside in self._named(_NEW):
-            shutil.rmtree(beside)
-
-    def _named(self, ending: str) -> list[Path]:
-        return [*self.root.glob(f"*/*{ending}"), *self.root.glob(f"{_BUILD}/*/*/*{ending}")]
 
     def _forget_logs(self) -> None:
         # Delta keeps the log of a path in memory: it would go on with that of a table that is gone.
@@ -464,6 +483,14 @@ class Lake:
         except TableNotFoundError as error:
             message = f"{path}: not a readable Delta table"
             raise LakeError(message) from error
+
+
+def _ordered(table: TableContract, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    return [tuple(row.get(name) for name in table.columns) for row in rows]
+
+
+def _arrow(table: TableContract, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    return arrow_table(_ordered(table, rows), table.schema)
 
 
 def _quoted(text: str) -> str:

@@ -387,17 +387,20 @@ class Registry:
         """
         self._append(release_id, State.PUBLISHED, written=written)
 
-    def renew(self, remade: Mapping[str, Written | None]) -> None:
-        """Enter that published tables were made anew, such as by an erasure: their earlier versions are gone.
+    def renewed(self, remade: Mapping[str, Written | None]) -> list[dict[str, Any]]:
+        """Return the events of published tables that are made anew, such as by an erasure: earlier versions are gone.
 
         The current release names the new tables; earlier ones no longer name them, except where a table keeps every
         period.
 
         Args:
             remade: What was written, by table path.
+
+        Returns:
+            Rows for ``ops/release``.
         """
         if not remade:
-            return
+            return []
         chain, releases, now = self.published_chain(), self.releases(), utc_now()
         rows = []
         for number, release_id in enumerate(chain):
@@ -413,7 +416,7 @@ class Registry:
             rows.append(
                 {**row, c.TABLES_JSON: _tables_json(stands), c.RECORDED_AT: now + timedelta(microseconds=number)}
             )
-        self.lake.append_rows(tables.RELEASE, rows)
+        return rows
 
     def rollback(self, to: str) -> None:
         """Go back to an earlier published release: every table gets its rows again, by a new Delta version.

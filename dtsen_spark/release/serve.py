@@ -59,7 +59,7 @@ def serve(config: Config, lake: Path, port: int, role: str | None, connect_port:
     if role is not None and role not in config.serve.roles:
         message = f"--role {role}: choose {', '.join(sorted(config.serve.roles))} (serve.roles in the configuration)"
         raise UsageError(message)
-    lakes.require(lake)
+    lakes.require_whole(lake)
     for name, number in (("--port", port), ("--connect-port", connect_port)):
         if number is not None:
             _require_free(name, number)

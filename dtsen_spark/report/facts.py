@@ -74,7 +74,7 @@ def read(root: Path, period: str) -> Facts:
     Raises:
         UsageError: There is no lake, no such release, or its statistics were not made.
     """
-    lake.require(root)
+    lake.require_whole(root)
     events = events_of(root)
     own = [row for row in events if row[c.PERIOD] == period]
     if not own:

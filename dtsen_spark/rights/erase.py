@@ -1,9 +1,9 @@
 """A person's right to be erased: every layer, every file, with proof (UU 27/2022 art. 42 to 45).
 
 Delta keeps deleted rows in older files and the extremes of each column in its log, so a table that held the person is
-made anew without him, beside the old one, and takes its place: nothing of its history stays. Earlier releases can then
-no longer be read from these tables. What stays of the person is a tombstone: a keyed hash and the sums of what left,
-by which the signed hashes of the releases go on proving the rest.
+made anew without him, beside the old one. Once all are there they take the old ones' places together: nothing of their
+history stays. Earlier releases can then no longer be read from these tables. What stays of the person is a tombstone: a
+keyed hash and the sums of what left, by which the signed hashes of the releases go on proving the rest.
 """
 
 import json
@@ -20,12 +20,12 @@ from pyspark.sql import functions as F
 from dtsen_spark import columns as c
 from dtsen_spark import privacy, tables
 from dtsen_spark.config import Config
-from dtsen_spark.contract import local_frame
 from dtsen_spark.errors import LakeError
 from dtsen_spark.ingest import APPLIED
 from dtsen_spark.lake import Lake, Written
 from dtsen_spark.ledger import utc_now
 from dtsen_spark.release import Registry, Sum, as_detail, contract_of, sums, taken
+from dtsen_spark.remakes import beside
 from dtsen_spark.rights.traces import (
     OWN,
     Keys,
@@ -39,7 +39,6 @@ from dtsen_spark.rights.traces import (
 from dtsen_spark.tombstones import Block, record_hash, standing, tombstone_of
 
 STAGE: Final = "erase"
-_ERASE_AND_BLOCK: Final = "erase, block "
 _REGISTRY: Final = "dukcapil"
 _TEXT_FILES: Final = frozenset({".json", ".html", ".md", ".csv", ".txt", ".log", ".yaml", ""})
 _CHUNK: Final = 1 << 20
@@ -89,64 +88,55 @@ def erase(
     """
     key = privacy.tombstone_key(store.root, config.privacy.tombstone_key_file)
     subject = tombstone_of(nik, key)
-    store.finish_remakes()
     builds = [folder.name for folder in sorted((store.root / "build").glob("*"))]
     for build, table in product(builds, tables.LINKAGE_KEPT):
         # Without one node, counts that the next release would go on from are wrong: all go, and it links in full.
         store.drop(table, build)
     keys = keys_of(store, nik)
-    blocks = block or _begun(store, subject) or (Block.OTHERS if _is_living_resident(store, keys) else Block.ALL)
+    stone = standing(store.rows(tables.TOMBSTONE)).get(subject, {})
+    blocks = block or (Block.OTHERS if _is_living_resident(store, keys) else Block(stone.get(c.BLOCKS) or Block.ALL))
     row = privacy.access_row(
         at=utc_now(),
         subject=subject,
         purpose=purpose,
         role="controller",
         actor=actor,
-        detail=f"{_ERASE_AND_BLOCK}{blocks}",
+        detail=f"erase, block {blocks}",
     )
     store.append_rows(tables.ACCESS_LOG, [row])
     held = tuple(one for one in traces(store, keys) if not one.path.startswith("ops/"))
     frame = keys.frame(store.spark)
-    _account(store, held, frame)
-    current = Registry(store).current() or ""
-    remade: dict[str, Written | None] = {}
+    registry = Registry(store)
+    current = registry.current() or ""
+    made: dict[str, Written | None] = {}
     left: dict[str, dict[str, Sum]] = {}
     for one in held:
-        remade[one.path], left[one.path] = _remake(store, one.path, frame, current)
+        made[one.path], left[one.path] = _make_anew(store, one.path, frame, current)
+    batches, accounts = _accounts(store, held, frame)
+    content_hash = str(sum(int(one.digest) for one in held))
+    known = {record_hash(one, key) for one in keys.record_ids}
+    tombstone = {
+        c.SUBJECT: subject,
+        c.BLOCKS: blocks.value,
+        c.RECORD_HASHES: sorted(known | set(stone.get(c.RECORD_HASHES) or ())),
+        c.CONTENT_HASH: content_hash,
+        c.ROWS: sum(one.own for one in held),
+        c.DETAIL: as_detail(held, left),
+        c.PURPOSE: purpose,
+        c.RECORDED_AT: utc_now(),
+    }
+    store.take_places(
+        [store.root / one.path for one in held],
+        appended={
+            tables.TOMBSTONE: [tombstone],
+            tables.RELEASE: registry.renewed({path: one for path, one in made.items() if contract_of(path)}),
+            tables.LEDGER: accounts,
+        },
+        replaced={tables.BATCH: batches} if accounts else {},
+    )
     for build in builds:
         store.drop_scratch(build)
-    Registry(store).renew({path: one for path, one in remade.items() if contract_of(path) is not None})
-    content_hash = str(sum(int(one.digest) for one in held))
-    files = _prove(store, keys)
-    store.append_rows(
-        tables.TOMBSTONE,
-        [
-            {
-                c.SUBJECT: subject,
-                c.BLOCKS: blocks.value,
-                c.RECORD_HASHES: sorted({record_hash(one, key) for one in keys.record_ids} | _records(store, subject)),
-                c.CONTENT_HASH: content_hash,
-                c.ROWS: sum(one.own for one in held),
-                c.DETAIL: as_detail(held, left),
-                c.PURPOSE: purpose,
-                c.RECORDED_AT: utc_now(),
-            }
-        ],
-    )
-    return Erasure(subject, blocks, held, content_hash, files)
-
-
-def _begun(store: Lake, subject: str) -> Block | None:
-    """What an erasure that died had found: half of the person may have left since."""
-    looks = [row for row in store.rows(tables.ACCESS_LOG) if row[c.SUBJECT] == subject]
-    told = [row for row in looks if (row[c.DETAIL] or "").startswith(_ERASE_AND_BLOCK)]
-    newest = max(told, key=lambda row: row[c.RECORDED_AT], default=None)
-    return Block(newest[c.DETAIL].removeprefix(_ERASE_AND_BLOCK)) if newest else None
-
-
-def _records(store: Lake, subject: str) -> set[str]:
-    stone = standing(store.rows(tables.TOMBSTONE)).get(subject, {})
-    return set(stone.get(c.RECORD_HASHES) or ())
+    return Erasure(subject, blocks, held, content_hash, _prove(store, keys))
 
 
 def _is_living_resident(store: Lake, keys: Keys) -> bool:
@@ -157,10 +147,11 @@ def _is_living_resident(store: Lake, keys: Keys) -> bool:
     return not store.read(tables.PERSON).join(ids, c.PERSON_ID, "left_semi").where(listed).isEmpty()
 
 
-def _account(store: Lake, held: Iterable[Trace], keys: DataFrame) -> None:
-    """Enter what leaves bronze in the accounts of its batches: the next run finds as many rows as ``ops/batch`` says.
+def _accounts(store: Lake, held: Iterable[Trace], keys: DataFrame) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the accounts of batches without the rows: the next run finds as many in bronze as ``ops/batch`` says.
 
-    Before anything leaves, so that an erasure that died finds the same when it is done again.
+    Returns:
+        All rows of ``ops/batch``, and the rows for ``ops/ledger``.
     """
     own = {one.path for one in held if one.own}
     of_bronze = {tables.bronze(table).path: table for table in tables.LANDING.values()}
@@ -178,10 +169,7 @@ def _account(store: Lake, held: Iterable[Trace], keys: DataFrame) -> None:
         if before > after and row[c.STATE] == APPLIED and row[c.ROWS] == before:
             row[c.ROWS] = after
             entered.append(_erased(row, before, after))
-    if entered:
-        values = [tuple(row[name] for name in tables.BATCH.columns) for row in known]
-        store.write(tables.BATCH, local_frame(store.spark, values, tables.BATCH.schema).coalesce(1))
-        store.append_rows(tables.LEDGER, entered)
+    return known, entered
 
 
 def _erased(batch: Mapping[str, Any], before: int, after: int) -> dict[str, Any]:
@@ -199,15 +187,15 @@ def _erased(batch: Mapping[str, Any], before: int, after: int) -> dict[str, Any]
     }
 
 
-def _remake(store: Lake, path: str, keys: DataFrame, current: str) -> tuple[Written | None, dict[str, Sum]]:
+def _make_anew(store: Lake, path: str, keys: DataFrame, current: str) -> tuple[Written | None, dict[str, Sum]]:
     folder, table = store.root / path, contract_of(path)
     df = store.read_folder(folder)
     before = sums(table, df, current) if table else {}
     marked = flagged(path, df, keys).where(~F.col(OWN))
     texts = set(text_columns(df))
     kept = marked.select(*(without_mention(df, name) if name in texts else F.col(f"`{name}`") for name in df.columns))
-    written = store.remake(folder, kept, table)
-    return written, taken(before, sums(table, store.read_folder(folder), current)) if table else {}
+    written = store.write_beside(folder, kept, table)
+    return written, taken(before, sums(table, store.read_folder(beside(folder)), current)) if table else {}
 
 
 def _prove(store: Lake, keys: Keys) -> int:
