@@ -123,8 +123,10 @@ class PeakMemory:
 
 
 def _cpu_seconds() -> float:
-    """Return the processor time that this process and its children have used."""
-    me, total = psutil.Process(), 0.0
+    """Return the processor time that this process and its children have used, those that ended among them."""
+    me = psutil.Process()
+    ended = me.cpu_times()
+    total = float(ended.children_user + ended.children_system)
     for process in (me, *me.children(recursive=True)):
         try:
             times = process.cpu_times()

@@ -36,6 +36,7 @@ COMPARED: Final = (
 )
 _THRESHOLD: Final = 0.99
 _RANDOM_PAIRS: Final = 1_000_000
+_MEMORY: Final = "12GB"  # what ours may take; beyond it DuckDB goes to disk
 _RECALL_OF_NIK: Final = 0.8  # share of true pairs that an equal NIK finds; only sets the prior
 
 
@@ -155,7 +156,8 @@ def _rules() -> list[Any]:
 
 
 def _linker(records: Path, settings: SettingsCreator | dict[str, Any]) -> Linker:
-    connection = duckdb.connect()
+    spilled = str(records.with_name("spilled"))
+    connection = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": spilled})
     api = DuckDBAPI(connection=connection)
     table = connection.read_parquet(f"{records}/*.parquet")
     return Linker([api.register(table, dataset_display_name="records")], settings, log_level=None)
