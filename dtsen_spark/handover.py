@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dtsen_spark import columns as c
-from dtsen_spark import privacy, tables
+from dtsen_spark import privacy, session, tables
 from dtsen_spark.config import conf_dir
 from dtsen_spark.contract import TableContract
 from dtsen_spark.errors import UsageError
@@ -76,7 +76,9 @@ def hand_over(lake: Lake, program: str, out: Path, *, form: str = "csv", period:
     if form not in FORMS:
         message = f"--format {form}: choose {', '.join(FORMS)}"
         raise UsageError(message)
-    registry = Registry(Lake(_writing_session(lake.spark), lake.root))
+    # A task writes the files of its regions side by side: no row is sorted by region.
+    writing = session.beside(lake.spark, {"spark.sql.maxConcurrentOutputFileWriters": str(_MOST_REGIONS)})
+    registry = Registry(Lake(writing, lake.root))
     current = registry.require_current("hand over")
     period = period or Period.of_release(current).text
     rules = program_at(program, Period.parse(period))
@@ -105,13 +107,6 @@ def hand_over(lake: Lake, program: str, out: Path, *, form: str = "csv", period:
     handed = HandedOver(folder, len(files), manifest["rows"])
     _log(lake, rules, release_id, handed)
     return handed
-
-
-def _writing_session(spark: SparkSession) -> SparkSession:
-    """Return a session in which a task writes the files of its regions side by side: no row is sorted by region."""
-    session = spark.newSession()
-    session.conf.set("spark.sql.maxConcurrentOutputFileWriters", str(_MOST_REGIONS))
-    return session
 
 
 def _concerned(decided: DataFrame) -> DataFrame:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Mapping
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
@@ -127,3 +128,20 @@ def start(config: Config, app_name: str) -> SparkSession:
     for key, value in config.spark.options.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def beside(spark: SparkSession, settings: Mapping[str, str]) -> SparkSession:
+    """Return a session of the same application with other settings, for what reads or writes files in its own way.
+
+    A new session has only what the application was started with; of the properties that results depend on it gets those
+    of the given one.
+
+    Args:
+        spark: The session.
+        settings: Properties of SQL that differ in the other one.
+    """
+    other = spark.newSession()
+    same = {key: str(spark.conf.get(key, value)) for key, value in _FIXED.items() if other.conf.isModifiable(key)}
+    for key, value in {**same, **settings}.items():
+        other.conf.set(key, value)
+    return other

@@ -19,6 +19,7 @@ from pyspark.sql.types import (
 )
 
 from dtsen_spark import columns as c
+from dtsen_spark import session
 from dtsen_spark.config import IngestConfig
 from dtsen_spark.ingest.files import DeliveredFile, FileKind
 from dtsen_spark.ingest.landing import Batch
@@ -36,21 +37,19 @@ def reading_session(spark: SparkSession) -> SparkSession:
 
     Files are unsplittable as it is (gzip, line breaks in quotes); what changes is that small ones are not packed.
     """
-    session = spark.newSession()
-    session.conf.set("spark.sql.files.openCostInBytes", str(2**40))
     # A batch is one partition of bronze: rows need no sorting by it before they are written.
-    session.conf.set("spark.sql.maxConcurrentOutputFileWriters", "2")
-    session.conf.set("spark.sql.session.timeZone", "UTC")
-    return session
+    return session.beside(
+        spark, {"spark.sql.files.openCostInBytes": str(2**40), "spark.sql.maxConcurrentOutputFileWriters": "2"}
+    )
 
 
-def read_batch(session: SparkSession, batch: Batch, files: list[DeliveredFile], config: IngestConfig) -> DataFrame:
+def read_batch(reading: SparkSession, batch: Batch, files: list[DeliveredFile], config: IngestConfig) -> DataFrame:
     """Read a batch's files.
 
     Files with one header are one scan; their column order is free, so columns are read by position and then named.
 
     Args:
-        session: From ``reading_session``.
+        reading: From ``reading_session``.
         batch: The batch.
         files: Its files, at least one, as ``files.verify`` found them.
         config: Limits.
@@ -62,7 +61,7 @@ def read_batch(session: SparkSession, batch: Batch, files: list[DeliveredFile], 
     for file in files:
         alike[(file.kind, file.header, tuple(sorted(file.types.items())))].append(file.path)
     rows = [
-        _bronze(_scan(session, kind, header, paths), kind, header, batch, config)
+        _bronze(_scan(reading, kind, header, paths), kind, header, batch, config)
         for (kind, header, _), paths in sorted(alike.items())
     ]
     return _with_blank_lines(reduce(DataFrame.unionByName, rows), files)
@@ -77,17 +76,17 @@ def _with_blank_lines(rows: DataFrame, files: list[DeliveredFile]) -> DataFrame:
     return rows.withColumn(c.LINE_BREAKS, F.col(c.LINE_BREAKS) + F.coalesce(behind, F.lit(0)))
 
 
-def _scan(session: SparkSession, kind: FileKind, header: tuple[str, ...], paths: list[Path]) -> DataFrame:
+def _scan(reading: SparkSession, kind: FileKind, header: tuple[str, ...], paths: list[Path]) -> DataFrame:
     names = [str(path).translate(_GLOB) for path in sorted(paths)]
     if kind is FileKind.PARQUET:
-        delivered = session.read.parquet(*names)
+        delivered = reading.read.parquet(*names)
         positions = [_as_text(field).alias(_position(i)) for i, field in enumerate(delivered.schema.fields)]
         number, name = F.col("_metadata.row_index") + 1, F.col("_metadata.file_name")
         # Every Parquet row has the fields of its schema.
         return delivered.select(*positions, F.lit(None).cast("string").alias(c.CORRUPT), *_where(name, number))
     schema = StructType([StructField(_position(i), StringType()) for i in range(len(header))])
     delivered = (
-        session.read.schema(schema.add(c.CORRUPT, StringType()))
+        reading.read.schema(schema.add(c.CORRUPT, StringType()))
         .option("header", value=True)
         .option("multiLine", value=True)
         .option("quote", '"')

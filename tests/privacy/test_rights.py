@@ -144,4 +144,6 @@ def test_an_erased_person_is_in_no_file_and_the_release_still_opens(
     assert len(tombstone[c.RECORD_HASHES]) >= 3
     assert set(tombstone[c.RECORD_HASHES]) <= set(other[c.RECORD_HASHES])
     assert (tombstone[c.ROWS] > 0, other[c.ROWS]) == (True, 0)
+    assert json.loads(tombstone[c.DETAIL])["tables"]
+    assert other[c.CONTENT_HASH] == again.content_hash
     assert explain.of_person(store, settings, one[c.NIK], explain.Look("citizen", "after")) is None
