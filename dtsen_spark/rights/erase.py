@@ -77,8 +77,8 @@ def erase(
         nik: 16 digits, from standard input.
         purpose: What for, such as a request's number; kept in the access log.
         actor: Who; None = the user of the operating system.
-        block: Which later deliveries of the person are set aside; None = all, but not the registry's of a resident who
-            lives, since the law obliges the register to list him.
+        block: Which later deliveries of the person are set aside; None = as his tombstone says, and where he has none
+            all, but not the registry's of a resident who lives, since the law obliges the register to list him.
 
     Returns:
         What left, and how many files were searched to prove it.
@@ -94,7 +94,8 @@ def erase(
         store.drop(table, build)
     keys = keys_of(store, nik)
     stone = standing(store.rows(tables.TOMBSTONE)).get(subject, {})
-    blocks = block or (Block.OTHERS if _is_living_resident(store, keys) else Block(stone.get(c.BLOCKS) or Block.ALL))
+    told = Block(stone[c.BLOCKS]) if stone.get(c.BLOCKS) else None
+    blocks = block or told or (Block.OTHERS if _is_living_resident(store, keys) else Block.ALL)
     row = privacy.access_row(
         at=utc_now(),
         subject=subject,
