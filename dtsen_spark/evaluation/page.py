@@ -36,6 +36,9 @@ _SAYS: Final = {
     "that it had not seen: the best that these inputs allow. 'r2_share' is our R² over its R², 'exclusion_error_more' "
     "what we miss more of the poorest 40 %.",
     "targeting": "Who would be left out, and who let in, by decile against true consumption.",
+    "equity": "The same at the poorest 40 %, by group of families. 'poor' and 'selected' are the shares of the group's "
+    "persons who truly are and who are taken for them, 'scored_low' the mean log points by which its scores fall short "
+    "of the truth: a group that is seldom poor is missed more often by any score that is not exact.",
 }
 
 

@@ -55,7 +55,10 @@ def test_fit_and_targeting_against_truth(spark: SparkSession) -> None:
         assert errors["families"] == mine.sum()
         assert errors["exclusion_error"] == pytest.approx(1 - both / members[poor & mine].sum())
         assert errors["inclusion_error"] == pytest.approx(1 - both / members[chosen & mine].sum())
-    assert found["equity"]["mononym"]["yes"]["families"] == 0
+        assert errors["poor"] == pytest.approx(members[poor & mine].sum() / members[mine].sum())
+        assert errors["selected"] == pytest.approx(members[chosen & mine].sum() / members[mine].sum())
+        assert errors["scored_low"] == pytest.approx(np.average((true - predicted)[mine], weights=members[mine]))
+    assert found["equity"]["mononym"]["yes"] == dict.fromkeys(errors, 0)
 
 
 def test_groups_of_families(spark: SparkSession) -> None:
