@@ -138,11 +138,14 @@ def candidate_pairs(keys: DataFrame, max_block_pairs: int, keep: Callable[[str, 
     Args:
         keys: Rows of ``key_rows``, all of each key, and ``fresh``: pairs of two nodes that are not are left out.
         max_block_pairs: Largest block, as pairs.
-        keep: Stores a frame under a name and returns it: sizes of blocks are read by all that follows.
+        keep: Stores a frame under a name and returns it: blocks and their sizes are read by all that follows.
 
     Returns:
         The pairs (lazy), and how many blocks were given up.
     """
+    # Anchors are most nodes, and most of their keys are of no block with a left side: shuffled once, not in each step.
+    blocks = keys.where(IS_LEFT).select(KEY).distinct()
+    keys = keep("keys_of_blocks", keys.join(blocks, KEY, "left_semi"))
     found: list[DataFrame] = []
     for at, refine in enumerate((*REFINE, None)):
         sizes = keep(f"block_sizes_{at}", _sizes(keys))

@@ -1,5 +1,6 @@
 """The residue: scored by the model, then linked to its best anchors, by its household, by its peers, or left alone."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -51,8 +52,11 @@ def decide(
     limits = job.config.linkage
     listed = job.lake.read(tables.LINKAGE_TERM).where(F.col(c.MODEL_VERSION) == model.version)
     heads = prepared.heads.withColumn(w.INACTIVE, F.lit(False))
-    residue_nodes = scratch.keep("residue_nodes", nodes.featured(nodes.with_household(heads, prepared.units), listed))
-    anchor_nodes = scratch.keep("anchor_nodes", nodes.featured(prepared.anchors, listed))
+    with ThreadPoolExecutor(1) as beside:
+        of_registry = beside.submit(scratch.keep, "anchor_nodes", nodes.featured(prepared.anchors, listed))
+        with_family = nodes.with_household(heads, prepared.units)
+        residue_nodes = scratch.keep("residue_nodes", nodes.featured(with_family, listed))
+        anchor_nodes = of_registry.result()
     everyone = residue_nodes.unionByName(anchor_nodes)
     if of_release:
         scored = candidates.scored_of_release(job, everyone, model, scratch)

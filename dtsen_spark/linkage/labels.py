@@ -107,12 +107,12 @@ def obeyed(members: DataFrame, labels: DataFrame, keep: Callable[[str, DataFrame
         keep: Stores a frame under a name and returns it: the pairs to merge are read in every round.
 
     Returns:
-        The same rows.
+        The same rows; what moves is stored, and laid over ``members`` as they are read.
     """
     must = labels.where(F.col(c.LABEL) == Label.MUST_LINK)
     pairs = keep("must_link", _with_clusters(members, must))
     if not pairs.where("left_cluster <> right_cluster").isEmpty():
-        members = keep("must_linked", _merged(members, pairs, keep))
+        members = _merged(members, pairs, keep)
     cannot = labels.where(F.col(c.LABEL) == Label.CANNOT_LINK)
     apart = keep("cannot_link", _with_clusters(members, cannot).where("left_cluster = right_cluster"))
     return members if apart.isEmpty() else _split(members, apart, pairs, keep)
@@ -228,11 +228,10 @@ def _split(
         .groupBy(c.RECORD_ID)
         .agg(F.min("group").alias("group"))
     )
-    named = leavers.where(~is_registry(c.RECORD_ID)).withColumn(
-        _TARGET, F.min(c.RECORD_ID).over(Window.partitionBy("group"))
-    )
+    least = F.min(c.RECORD_ID).over(Window.partitionBy("group")).alias(_TARGET)
+    named = keep("cannot_moves", leavers.where(~is_registry(c.RECORD_ID)).select(c.RECORD_ID, least))
     # 1 : 1, a record leaves once.
-    found = members.join(F.broadcast(named.select(c.RECORD_ID, _TARGET)), c.RECORD_ID, "left")
+    found = members.join(F.broadcast(named), c.RECORD_ID, "left")
     return _moved(found, F.coalesce(_TARGET, w.CLUSTER_RECORD), Reason.CANNOT_LINK).drop(_TARGET)
 
 

@@ -1,5 +1,6 @@
 """Decisions to clusters: one row for each person record, with the record that names its cluster and the reason."""
 
+from collections.abc import Callable
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -72,16 +73,16 @@ def members(prepared: Prepared, links: DataFrame, scratch: Scratch, dummy_person
         w.CLUSTER_RECORD, F.coalesce("least", registry_record(w.CLUSTER))
     )
     everyone = scratch.keep("members", registry.unionByName(collapsed).unionByName(named.select(*registry.columns)))
-    leavers = scratch.keep("two_sexes", of_two_sexes(everyone, prepared.records))
-    guarded = everyone if leavers.isEmpty() else scratch.keep("members_guarded", without(everyone, leavers))
-    told = guarded
+    # What is changed below concerns few: it is kept, and laid over everyone as he is read.
+    leavers = scratch.keep("two_sexes", of_two_sexes(everyone, prepared.records, scratch.keep))
+    told = everyone if leavers.isEmpty() else without(everyone, leavers)
     if not prepared.labels.isEmpty():
-        told = scratch.keep("members_by_label", labels.obeyed(guarded, prepared.labels, scratch.keep))
+        told = labels.obeyed(told, prepared.labels, scratch.keep)
     shared = scratch.keep("shared_numbers", shared_numbers(told, prepared.residue))
     return told if shared.isEmpty() else scratch.keep("members_own_numbers", disowned(told, shared, dummy_persons))
 
 
-def of_two_sexes(everyone: DataFrame, records: DataFrame) -> DataFrame:
+def of_two_sexes(everyone: DataFrame, records: DataFrame, keep: Callable[[str, DataFrame], DataFrame]) -> DataFrame:
     """Find the records that make one person of two sexes and two generations (I3).
 
     Only clusters with a record whose sex differs from that of the record it was linked to are looked at.
@@ -89,15 +90,17 @@ def of_two_sexes(everyone: DataFrame, records: DataFrame) -> DataFrame:
     Args:
         everyone: Members, with ``sex_differs``.
         records: Prepared records.
+        keep: Stores a frame under a name and returns it: of a file the size is known, and to find a few in everyone
+            takes no shuffle then.
 
     Returns:
         One row for each record to take out: ``record_id``, ``nik`` (as stated), ``cluster_record``. Those of the sex
         that the cluster's naming record has not.
     """
-    suspects = everyone.where(w.SEX_DIFFERS).select(w.CLUSTER_RECORD).distinct()
+    suspects = keep("suspects", everyone.where(w.SEX_DIFFERS).select(w.CLUSTER_RECORD).distinct())
+    with_them = everyone.select(c.RECORD_ID, w.CLUSTER_RECORD).join(suspects, w.CLUSTER_RECORD, "left_semi")
     seen = (
-        everyone.select(c.RECORD_ID, w.CLUSTER_RECORD)
-        .join(suspects, w.CLUSTER_RECORD, "left_semi")
+        keep("with_suspects", with_them)
         .join(records.select(c.RECORD_ID, c.NIK, c.SEX, c.BIRTH_YEAR), c.RECORD_ID)  # 1 : 1, a record has one row
         .where(F.col(c.SEX).isNotNull())
     )
@@ -157,7 +160,9 @@ def shared_numbers(everyone: DataFrame, residue: DataFrame) -> DataFrame:
     unknown = residue.where(F.col(c.NIK).isNotNull() & ~F.col(w.IN_REGISTRY)).select(
         c.RECORD_ID, F.col(c.NIK).alias("stated_nik")
     )
-    stated = everyone.select(c.RECORD_ID, w.CLUSTER_RECORD).join(unknown, c.RECORD_ID)  # 1 : 1, a record has one row
+    # Whoever states a number that the registry lacks is V1 (``members``), and few are.
+    candidates = everyone.where(F.col(c.NIK_GRADE) == "V1").select(c.RECORD_ID, w.CLUSTER_RECORD)
+    stated = candidates.join(unknown, c.RECORD_ID)  # 1 : 1, a record has one row
     # Person by person first: a number that millions carry is brought together in parts.
     by_number = (
         stated.select("stated_nik", w.CLUSTER_RECORD)

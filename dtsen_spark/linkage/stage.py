@@ -6,6 +6,7 @@ changed since the last release only, see ``candidates``) → best anchor, househ
 is computed twice, and Spark's plans stay small.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version as installed
 from typing import Any
 
@@ -48,9 +49,12 @@ def run(job: Job) -> None:
         if model is None:
             model = _train(job, prepared, scratch)
         decisions = decide(job, prepared, model, scratch, of_release=True)
-        everyone = members(prepared, decisions.links, scratch, job.config.linkage.dummy_persons)
-        results.write_membership(job, everyone)
-        edges = results.write_edges(job, prepared, decisions, model)
+        with ThreadPoolExecutor(1) as beside:
+            # Small, and nothing of the membership hangs on them.
+            written = beside.submit(results.write_edges, job, prepared, decisions, model)
+            everyone = members(prepared, decisions.links, scratch, job.config.linkage.dummy_persons)
+            results.write_membership(job, everyone)
+            edges = written.result()
         crowded = invariants.prove(job, STAGE)
         results.write_review(job, prepared, everyone, edges, crowded)
     finally:

@@ -76,7 +76,7 @@ def test_of_two_sexes(spark: SparkSession) -> None:
         [(one, cluster, "R", 1.0, "V3", None, differs) for one, cluster, _, _, differs in CASES],
         MEMBER,
     )
-    leavers = members.of_two_sexes(everyone, records)
+    leavers = members.of_two_sexes(everyone, records, lambda _, df: df)
     assert {row[c.RECORD_ID] for row in leavers.collect()} == {"p3ke:1", "regsosek:3"}
     alone = members.without(everyone, leavers).where(f"{c.RECORD_ID} = 'p3ke:1'").collect()[0]
     assert (alone[w.CLUSTER_RECORD], alone[c.MATCH_REASON]) == ("p3ke:1", "ONLY_RECORD")
