@@ -22,6 +22,8 @@ WORKER_MEMORY ?= 3g##      of each of its two workers
 BIN := .venv/bin
 DTSEN := $(BIN)/dtsen
 PYTEST := $(BIN)/pytest
+# Planning, which is most of a small job, is one thread's work.
+IN_TWO := -n 2 --dist loadgroup
 ifneq ($(MASTER),)
 export DTSEN_MASTER := $(MASTER)
 endif
@@ -91,12 +93,12 @@ dist: setup ## What a cluster needs, into dist/: wheel, packed dependencies, jar
 # -- quality -----------------------------------------------------------------------------------------------------------
 
 test: setup ## The tests, without the slow ones, in two processes
-	@$(PYTEST) -n 2 --dist loadgroup
+	@$(PYTEST) $(IN_TWO)
 
 test-all: test test-slow ## Every test
 
-test-slow: setup superset ## The slow tests: those of the targets below, and others
-	@DTSEN_SUPERSET="$$PWD/.superset/bin" $(PYTEST) -m slow
+test-slow: setup superset ## The slow tests, in two processes: those of the targets below, and others
+	@DTSEN_SUPERSET="$$PWD/.superset/bin" $(PYTEST) -m slow $(IN_TWO) --no-loadscope-reorder
 
 test-cluster: setup ## Slow tests on a standalone cluster
 	@$(PYTEST) -m 'slow and cluster'

@@ -25,22 +25,39 @@ _SETTINGS = ("spark.master=local[2]", "spark.shuffle_partitions=2", "spark.drive
 # the same content hashes.
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 # For the same reason: the quick compiler of the JVM only, which then has to inline. Left to itself it has 48 MB for its
-# code, and stops for good where they are full, which is after a minute; and one thread of garbage collection leaves the
-# other core to a test.
+# code, and stops for good where they are full, which is after a minute; one thread of garbage collection leaves the
+# other core to a test; and from a small heap and no room for classes it would collect all the time.
 _JVM = (
     "-XX:TieredStopAtLevel=1",
     "-XX:C1MaxInlineSize=35",
     "-XX:C1MaxTrivialSize=6",
     "-XX:ReservedCodeCacheSize=512m",
     "-XX:+UseSerialGC",
+    "-XX:InitialHeapSize=900m",
+    "-XX:NewSize=384m",
+    "-XX:MetaspaceSize=400m",
 )
 os.environ.setdefault("SPARK_SUBMIT_OPTS", " ".join(_JVM))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep together what shares an expensive fixture, where two processes share the tests."""
-    shares = SMALL_LAKE if SMALL_LAKE in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
-    item.add_marker(pytest.mark.xdist_group(shares))
+    """Keep together what shares an expensive fixture, where two processes share the tests.
+
+    Not the slow tests by the small lake: nearly all read it, so that each process makes its own.
+    """
+    is_slow = item.get_closest_marker("slow") is not None
+    by_lake = not is_slow and SMALL_LAKE in getattr(item, "fixturenames", ())
+    item.add_marker(pytest.mark.xdist_group(SMALL_LAKE if by_lake else item.nodeid.partition("::")[0]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what may take longest, so that at the end no process works alone."""
+
+    def patience(item: pytest.Item) -> float:
+        marker = item.get_closest_marker("timeout")
+        return marker.args[0] if marker else 0
+
+    items.sort(key=patience, reverse=True)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from types import MappingProxyType
 
 import pyspark
 import pytest
@@ -75,25 +74,14 @@ def cluster() -> Iterator[str]:
 
 @pytest.mark.slow
 @pytest.mark.cluster
-def test_a_job_submitted_to_a_cluster_gives_the_same_release(
-    spark: SparkSession, small_lake: SmallLake, other_lake: Path, cluster: str
-) -> None:
-    done = _run(_submit(small_lake, other_lake, cluster), SUBMITTER)
-
-    assert done.returncode == 0, done.stderr
-    assert hashes(spark, other_lake) == hashes(spark, small_lake.root)
-
-
-@pytest.mark.slow
-@pytest.mark.cluster
 @pytest.mark.kill
-def test_a_worker_that_is_killed_changes_nothing_of_the_release(
+def test_a_job_submitted_to_a_cluster_gives_the_same_release_though_a_worker_is_killed(
     spark: SparkSession, small_lake: SmallLake, other_lake: Path, cluster: str, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
     with log.open("w") as file:
         job = subprocess.Popen(
-            list(map(str, _submit(small_lake, other_lake, cluster, INTERPRETED))),
+            list(map(str, _submit(small_lake, other_lake, cluster))),
             cwd=ROOT,
             env=_environment(SUBMITTER),
             stdout=file,
@@ -115,13 +103,11 @@ def test_a_worker_that_is_killed_changes_nothing_of_the_release(
     assert hashes(spark, other_lake) == hashes(spark, small_lake.root)
 
 
-def _submit(
-    small_lake: SmallLake, lake: Path, cluster: str, properties: Mapping[str, str] = MappingProxyType({})
-) -> list[str | Path]:
+def _submit(small_lake: SmallLake, lake: Path, cluster: str) -> list[str | Path]:
     jars = [str(path) for path in session.jars()]
     submit: list[str | Path] = [Path(sys.executable).parent / "spark-submit", "--master", cluster]
     submit += ["--properties-file", config.conf_dir() / "spark" / "standalone.conf"]
-    properties = {"spark.driver.memory": "2g", "spark.executor.memory": "2g", **properties}
+    properties = {"spark.driver.memory": "2g", "spark.executor.memory": "2g", **INTERPRETED}
     submit += [part for name, value in properties.items() for part in ("--conf", f"{name}={value}")]
     submit += ["--jars", ",".join(jars), "--driver-class-path", os.pathsep.join(jars), ROOT / "jobs" / "run.py"]
     submit += ["--landing", small_lake.nation / "landing", "--lake", lake]

@@ -8,24 +8,21 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from pyspark.sql import SparkSession
 
 import dtsen_spark
 from dtsen_spark import columns as c
 from dtsen_spark import lake as lakes
 from dtsen_spark import pipeline, tables
 from dtsen_spark.cli import main
-from dtsen_spark.config import Config
 from dtsen_spark.errors import ExitCode
 from dtsen_spark.lake import Lake, peek
 from dtsen_spark.release import Registry, State
-from dtsen_spark.synthetic import generate
 from tests.conftest import INTERPRETED, SmallLake
 from tests.release.conftest import PKH
 
@@ -37,9 +34,10 @@ _PATIENCE_SECONDS = 900
 class Command:
     """A ``dtsen`` command in a process group of its own, that can be killed as a whole."""
 
-    def __init__(self, log: Path, *arguments: str) -> None:
+    def __init__(self, log: Path, *arguments: str, java: str = "") -> None:
         self.log = log
         environment = os.environ | {"DTSEN_DRIVER_MEMORY": "2g", "PYTHONPATH": str(_REPOSITORY)}
+        environment["SPARK_SUBMIT_OPTS"] = f"{os.environ['SPARK_SUBMIT_OPTS']} {java}"
         with log.open("w") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _MAIN, *arguments],
@@ -209,12 +207,11 @@ _FIRST_TABLE = {
     "effects": tables.EFFECT,
     "marts": tables.STATS_REGION,
 }
-FEW = (_before("linkage"), _in("programs"), _after("programs"), _publishing(3))
 # Before and after each stage's commit; while the longest of them write; while tables are published one after the other.
 _WRITING = ("ingest", "harmonise", "linkage", "family", "welfare", "programs")
 # Has nothing to enter where no ticket was decided: what is after the stage before it is before its own commit.
 _SILENT = "effects"
-MANY = (
+POINTS = (
     *(
         point
         for stage in pipeline.NAMES
@@ -228,57 +225,54 @@ MANY = (
 )
 
 
-@pytest.fixture
-def lake_of_5000(spark: SparkSession, settings: Config, tmp_path: Path) -> SmallLake:
-    """A published lake of 5,000 persons."""
-    nation, root, period = tmp_path / "nation", tmp_path / "lake", settings.generate.quarter
-    generate(spark, settings, persons=5000, seed=5, out=nation, profile="documented")
-    outcome = pipeline.run(
-        pipeline.RunRequest(nation / "landing", root, period, publish=True), settings, lambda _: None
-    )
-    assert outcome.published, outcome.gate
-    return SmallLake(root, nation, period, outcome)
+@dataclass(frozen=True)
+class Revision:
+    """The next revision of the small lake's release, to be made by processes of their own.
+
+    Attributes:
+        alone: A lake where it was made and nothing happened.
+        classes: Archive of the classes that Java loaded for it: whoever comes later reads and checks them no more.
+        arguments: Of the command, but for the lake.
+    """
+
+    alone: Path
+    classes: Path
+    arguments: tuple[str, ...]
+
+    def start(self, root: Path, log: Path) -> Command:
+        return Command(log, *self.arguments, "--lake", str(root), java=f"-XX:SharedArchiveFile={self.classes}")
 
 
-@pytest.mark.slow
-@pytest.mark.kill
-@pytest.mark.timeout(7200)
-def test_a_release_that_is_killed_a_few_times(small_lake: SmallLake, tmp_path: Path) -> None:
-    _kill_again_and_again(small_lake, tmp_path, FEW)
-
-
-@pytest.mark.slow
-@pytest.mark.kill
-@pytest.mark.timeout(7200)
-def test_a_release_that_is_killed_thirty_times(lake_of_5000: SmallLake, tmp_path: Path) -> None:
-    assert len(MANY) >= 30
-    _kill_again_and_again(lake_of_5000, tmp_path, MANY)
-
-
-def _kill_again_and_again(published: SmallLake, tmp_path: Path, points: Sequence[Point]) -> None:
-    """Make the next revision of a release twice, once left alone and once killed at every point, and compare."""
-    alone, killed = tmp_path / "alone", tmp_path / "killed"
-    for root in (alone, killed):
-        shutil.copytree(published.root, root)
-    landing = str(published.nation / "landing")
-    # Interpreted plans: some thirty new processes of which each would compile its own.
+@pytest.fixture(scope="module")
+def revision(small_lake: SmallLake, tmp_path_factory: pytest.TempPathFactory) -> Revision:
+    folder = tmp_path_factory.mktemp("alone")
+    alone = shutil.copytree(small_lake.root, folder / "lake")
+    arguments = ("run", "--landing", str(small_lake.nation / "landing"), "--period", small_lake.period)
+    # Interpreted plans: some forty new processes of which each would compile its own.
     settings = ("--set", "spark.shuffle_partitions=2", "--set", f"spark.options={json.dumps(INTERPRETED)}")
+    found = Revision(alone, folder / "classes.jsa", (*arguments, "--revise", "--publish", *settings))
+    java = f"-XX:ArchiveClassesAtExit={found.classes}"
+    first = Command(folder / "log", *found.arguments, "--lake", str(alone), java=java)
+    assert first.end() == 0, first.text()
+    return found
 
-    def start(root: Path) -> Command:
-        options = ("--period", published.period, "--revise", "--publish", *settings)
-        return Command(tmp_path / f"{root.name}.log", "run", "--landing", landing, "--lake", str(root), *options)
 
-    left_alone = start(alone)
-    assert left_alone.end() == 0, left_alone.text()
-    for point in points:
-        command = start(killed)
+@pytest.mark.slow
+@pytest.mark.kill
+@pytest.mark.timeout(7200)
+def test_a_release_that_is_killed_thirty_times(small_lake: SmallLake, revision: Revision, tmp_path: Path) -> None:
+    assert len(POINTS) >= 30
+    killed, log = shutil.copytree(small_lake.root, tmp_path / "killed"), tmp_path / "log"
+
+    for point in POINTS:
+        command = revision.start(killed, log)
         reached = point.reached(killed, command)
         assert command.kill_when(reached), f"{point.name}: {command.text()}"
         assert readable(killed) == {"2026Q1.1"}, point.name
-    last = start(killed)
+    last = revision.start(killed, log)
     assert last.end() == 0, last.text()
 
-    assert hashes(killed, "2026Q1.2") == hashes(alone, "2026Q1.2")
+    assert hashes(killed, "2026Q1.2") == hashes(revision.alone, "2026Q1.2")
     assert readable(killed) == {"2026Q1.2"}
     done = Counter(
         row[c.STAGE]
@@ -319,33 +313,24 @@ def _size(folder: Path) -> int:
 @pytest.mark.kill
 @pytest.mark.timeout(7200)
 def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(
-    small_lake: SmallLake, disk: Callable[[int], Path], tmp_path: Path
+    small_lake: SmallLake, revision: Revision, disk: Callable[[int], Path], tmp_path: Path
 ) -> None:
+    log = tmp_path / "log"
     before = _size(small_lake.root)
-    arguments = ("run", "--landing", str(small_lake.nation / "landing"), "--period", small_lake.period)
-    # Interpreted plans: four runs of which none is about how fast it is.
-    settings = ("--set", "spark.shuffle_partitions=2", "--set", f"spark.options={json.dumps(INTERPRETED)}")
-    options = ("--revise", "--publish", *settings)
-    alone = tmp_path / "alone"
-    # Before anything else is run: where nothing can be mounted, the test is skipped at once.
+    grown = _size(revision.alone) - before
     mounted = disk(before * 6)
-    shutil.copytree(small_lake.root, alone)
-    left_alone = Command(tmp_path / "alone.log", *arguments, "--lake", str(alone), *options)
-    assert left_alone.end() == 0, left_alone.text()
-    grown = _size(alone) - before
-
     root, stone = mounted / "lake", mounted / "stone"
     shutil.copytree(small_lake.root, root)
     # In the first stage, and near the end: a run needs more room than it leaves behind.
     for share in (0.02, 0.9):
         with stone.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(mounted).free - int(grown * share))
-        full = Command(tmp_path / "full.log", *arguments, "--lake", str(root), *options)
+        full = revision.start(root, log)
         assert full.end() == ExitCode.OTHER, full.text()
         assert "the disk is full" in full.text(), full.text()
         assert readable(root) == {"2026Q1.1"}
         stone.unlink()
-    again = Command(tmp_path / "again.log", *arguments, "--lake", str(root), *options)
+    again = revision.start(root, log)
     assert again.end() == 0, again.text()
-    assert hashes(root, "2026Q1.2") == hashes(alone, "2026Q1.2")
+    assert hashes(root, "2026Q1.2") == hashes(revision.alone, "2026Q1.2")
     assert readable(root) == {"2026Q1.2"}
