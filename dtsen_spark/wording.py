@@ -71,10 +71,11 @@ class Wording:
         return LEFT_OUT if value is None else f"{self.number(100 * value, digits)}%"
 
     def signed(self, value: float | None, digits: int = 0) -> str:
-        """Write a difference with its sign."""
+        """Write a difference with its sign; one that rounds to nothing has none."""
         if value is None:
             return LEFT_OUT
-        return ("+" if value > 0 else "") + self.number(value, digits)
+        rounded = round(value, digits) or 0.0
+        return ("+" if rounded > 0 else "") + self.number(rounded, digits)
 
     def __getattr__(self, key: str) -> Any:
         """Let a template write ``w.title`` for a text."""

@@ -86,7 +86,7 @@ def render(found: Facts, wording: Wording) -> str:
         "payments": _payments(found, wording),
         "objections": _objections(found, wording),
         "trend": _trend(found, wording),
-        "compared": _compared(found),
+        "compared": _compared(found, wording),
         "suppressed": _suppressed(found),
     }
     return environment.get_template("report.html.j2").render(w=wording, f=found, c=c, **parts)
@@ -144,8 +144,12 @@ def _headline(found: Facts, wording: Wording) -> list[tuple[str, str]]:
 
 
 def _coverage(share: float | None, wording: Wording) -> str:
+    return wording.percent(share, _coverage_digits(share))
+
+
+def _coverage_digits(share: float | None) -> int:
     # A sample covers a thousandth of a per cent of the nation; "0.0%" would say that it is empty.
-    return wording.percent(share, 1 if share is None or share >= _PER_MILLE else 4)
+    return 1 if share is None or share >= _PER_MILLE else 4
 
 
 def _accounts(found: Facts) -> list[Row]:
@@ -428,6 +432,7 @@ def _objections(found: Facts, w: Wording) -> dict[str, Any]:
         ],
         "ended": sorted(ended, key=lambda row: (row[c.OUTCOME], row[c.ACTION] or "", row[c.CHANNEL] or "")),
         "waiting": _waiting([row for row in cells if row[c.OUTCOME] == _OPEN]),
+        "left_out": any(row[c.SUPPRESSED] for row in cells),
         # In the order in which a ticket goes through them.
         "steps": sorted(
             (
@@ -495,11 +500,24 @@ def _lines(w: Wording) -> dict[str, dict[tuple[str, str], str]]:
     }
 
 
-def _compared(found: Facts) -> list[tuple[str, float | None, float | None]]:
+def _compared(found: Facts, w: Wording) -> list[tuple[str, str, str, str]]:
+    """The figures of the headline: what each is called, before, now, and the change; shares change by points."""
     if found.previous is None:
         return []
     now, before = _whole(found.stats), _whole(found.before)
-    return [(name, now[name], before[name]) for name in now]
+    rows = []
+    for name, value in now.items():
+        was = before[name]
+        change = None if value is None or was is None else value - was
+        if name == "coverage":
+            digits = max(_coverage_digits(value), _coverage_digits(was))
+            told = w.percent(was, digits), w.percent(value, digits)
+            by = w.signed(None if change is None else 100 * change, digits)
+            rows.append((w.text(name), *told, by if change is None else f"{by} {w.text('points')}"))
+        else:
+            label, digits = (w.text("cost"), 2) if name == "budget" else (w.text(name), 0)
+            rows.append((label, w.number(was, digits), w.number(value, digits), w.signed(change, digits)))
+    return rows
 
 
 def _suppressed(found: Facts) -> list[tuple[str, int, int]]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -89,6 +90,13 @@ def test_every_text_has_both_languages(name: str) -> None:
 def test_numbers_are_written_as_the_language_does() -> None:
     assert [Wording(language).number(1234567.5, 1) for language in LANGUAGES] == ["1.234.567,5", "1,234,567.5"]
     assert (Wording("id").number(None), Wording("en").percent(0.256)) == ("—", "25.6%")
+    assert [Wording("en").signed(one, 1) for one in (0.04, -0.04, 0.06, -2, None)] == [
+        "0.0",
+        "0.0",
+        "+0.1",
+        "-2.0",
+        "—",
+    ]
 
 
 def test_a_chart_escapes_what_it_is_told() -> None:
@@ -159,6 +167,42 @@ def test_the_chapter_of_objections_tells_kinds_ends_waits_and_days(language: str
     page = render.render(found, w)
     days = f">{w.number(7.5, 1)}<"
     assert all(words in page for words in (w.code("step_MUSDES_REJECT"), w.code("role_OPERATOR_DESA"), ">61<", days))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_objections_that_are_too_few_to_be_shown_are_not_told_as_none(language: str) -> None:
+    def ticket(outcome: str | None) -> dict[str, object]:
+        # Where no total may be shown either, a cell says neither how the tickets ended nor by which step.
+        return nation(
+            channel="desa", outcome=outcome, action=outcome and "SUBMIT", overdue=outcome and False, tickets=None,
+            median_days=None, p90_days=None, suppressed=True,
+        )  # fmt: skip
+
+    w = Wording(language)
+    too_few, none = w.text("objections_left_out"), w.text("no_objections")
+    pages = [render.render(told(objection=cells), w) for cells in ([ticket(None)], [ticket("OPEN")], [])]
+    assert [(too_few in page, none in page) for page in pages] == [(True, False), (False, False), (False, True)]
+    assert w.code("step_SUBMIT") in pages[1]
+
+
+@pytest.mark.parametrize(
+    ("language", "coverage"),
+    [
+        ("id", ("0,0007%", "0,0008%", "+0,0001 poin persen")),
+        ("en", ("0.0007%", "0.0008%", "+0.0001 percentage points")),
+    ],
+)
+def test_a_release_is_compared_in_the_words_of_its_headline(language: str, coverage: tuple[str, ...]) -> None:
+    def region(persons: int, share: float) -> list[dict[str, object]]:
+        return [nation(persons=persons, families=None, coverage=share)]
+
+    found = replace(told(region=region(2015, 8e-6)), previous="2025Q4.1")
+    found.before["region"] = region(2014, 7e-6)
+    w = Wording(language)
+    rows = {label: figures for label, *figures in render._compared(found, w)}
+    assert rows[w.text("coverage")] == list(coverage)
+    assert rows[w.text("persons")] == [w.number(2014), w.number(2015), "+1"]
+    assert rows[w.text("families")] == [w.number(None)] * 3
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
