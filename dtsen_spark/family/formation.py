@@ -89,12 +89,14 @@ def households(members: DataFrame) -> DataFrame:
     """Settle head, size and region of each family and put them on every member.
 
     Head is who the registry (else the best source) calls head; holders of the family's card come before those
-    who were joined to it; without one the oldest, ties by person id. The region is the head's, else that of the
+    who were joined to it; without one the oldest, ties by NIK and name, and by person id only where those are the
+    same or missing: ids change with their key, and nobody's head may. The region is the head's, else that of the
     first other member whose kab/kota is known. Somebody else who was head of another list is OTHER here.
 
     Args:
         members: One row for each living person: ``person_id``, ``family_id``, ``basis``, ``registry_kk``,
-            ``relation``, ``birth_date``, ``birth_year``, ``region_code``, ``records_in_review``, ``weakest_link``.
+            ``relation``, ``birth_date``, ``birth_year``, ``nik``, ``name``, ``region_code``, ``records_in_review``,
+            ``weakest_link``.
 
     Returns:
         The same rows: ``person_id``, ``family_id``, ``relation``, ``head_person_id``, ``members``,
@@ -142,5 +144,8 @@ def _seniority() -> tuple[Column, ...]:
         (~is_head).alias("not_head"),
         F.col(REGISTRY_KK).isNull().alias("cardless"),
         born.alias("born"),
+        F.col(c.NIK).isNull().alias("no_nik"),
+        F.col(c.NIK),
+        F.col(c.NAME),
         F.col(c.PERSON_ID),
     )

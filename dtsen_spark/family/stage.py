@@ -103,6 +103,8 @@ def _assign(job: Job, persons: DataFrame, listed: DataFrame) -> DataFrame:
         c.RELATION,
         c.BIRTH_DATE,
         c.BIRTH_YEAR,
+        c.NIK,
+        c.NAME,
         c.REGION_CODE,
         c.RECORDS_IN_REVIEW,
         c.WEAKEST_LINK,
