@@ -73,7 +73,7 @@ def members(prepared: Prepared, links: DataFrame, scratch: Scratch, dummy_person
         w.CLUSTER_RECORD, F.coalesce("least", registry_record(w.CLUSTER))
     )
     everyone = scratch.keep("members", registry.unionByName(collapsed).unionByName(named.select(*registry.columns)))
-    # What is changed below concerns few: it is kept, and laid over everyone as he is read.
+    # What is changed below concerns few: it is kept, and laid over the members as they are read.
     leavers = scratch.keep("two_sexes", of_two_sexes(everyone, prepared.records, scratch.keep))
     told = everyone if leavers.isEmpty() else without(everyone, leavers)
     if not prepared.labels.isEmpty():

@@ -97,13 +97,14 @@ def errors_by_group(matched: DataFrame, truth: str, cuts: Cuts) -> dict[str, dic
 def _errors(rows: Sequence[Any]) -> dict[str, float]:
     names = ("poor", "chosen", "both", "families", "persons", "short")
     poor, chosen, both, families, persons, short = (sum(int(row[n] or 0) for row in rows) for n in names)
+    of = max(persons, 1)
     return {
         "inclusion_error": missed(both, chosen),
         "exclusion_error": missed(both, poor),
         "families": families,
-        "poor": poor / persons if persons else 0.0,
-        "selected": chosen / persons if persons else 0.0,
-        "scored_low": short / persons / 1e6 if persons else 0.0,
+        "poor": poor / of,
+        "selected": chosen / of,
+        "scored_low": short / of / 1e6,
     }
 
 
