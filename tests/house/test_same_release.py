@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from dtsen_spark import config, session
 from dtsen_spark.lake import Lake
 from dtsen_spark.release import Registry
-from tests.conftest import INTERPRETED, SmallLake
+from tests.conftest import SmallLake
 from tests.repack import repack
 from tests.servers import free_ports
 
@@ -48,42 +48,29 @@ def other_lake(small_lake: SmallLake, tmp_path: Path) -> Path:
     return lake
 
 
-@pytest.mark.slow
-def test_other_files_partitions_and_lake_give_the_same_release(
-    spark: SparkSession, small_lake: SmallLake, other_lake: Path, tmp_path: Path
-) -> None:
-    assert repack(small_lake.nation / "landing", tmp_path / "landing") > len(hashes(spark, small_lake.root))
-    command = [Path(sys.executable).parent / "dtsen", "run", "--landing", tmp_path / "landing", "--lake", other_lake]
-    command += ["--period", small_lake.period, "--publish", "--set", "spark.shuffle_partitions=7"]
-
-    done = _run(command, {"DTSEN_DRIVER_MEMORY": "2g"})
-
-    assert done.returncode == 0, done.stderr
-    assert hashes(spark, other_lake) == hashes(spark, small_lake.root)
-
-
 @pytest.fixture
 def cluster() -> Iterator[str]:
     port, ui_port = free_ports(2)
     up = [sys.executable, CLUSTER, "up", "--port", str(port), "--ui-port", str(ui_port), "--worker-memory", "2g"]
-    done = _run(up, {})
+    done = _run(up)
     assert done.returncode == 0, done.stderr
     yield f"spark://127.0.0.1:{port}"
-    assert _run([sys.executable, CLUSTER, "down"], {}).returncode == 0
+    assert _run([sys.executable, CLUSTER, "down"]).returncode == 0
 
 
 @pytest.mark.slow
 @pytest.mark.cluster
 @pytest.mark.kill
-def test_a_job_submitted_to_a_cluster_gives_the_same_release_though_a_worker_is_killed(
+def test_other_files_partitions_and_a_cluster_that_loses_a_worker_give_the_same_release(
     spark: SparkSession, small_lake: SmallLake, other_lake: Path, cluster: str, tmp_path: Path
 ) -> None:
-    log = tmp_path / "log"
+    landing, log = tmp_path / "landing", tmp_path / "log"
+    assert repack(small_lake.nation / "landing", landing) > len(hashes(spark, small_lake.root))
     with log.open("w") as file:
         job = subprocess.Popen(
-            list(map(str, _submit(small_lake, other_lake, cluster))),
+            list(map(str, _submit(landing, other_lake, small_lake.period, cluster))),
             cwd=ROOT,
-            env=_environment(SUBMITTER),
+            env=_environment() | SUBMITTER,
             stdout=file,
             stderr=file,
         )
@@ -103,27 +90,27 @@ def test_a_job_submitted_to_a_cluster_gives_the_same_release_though_a_worker_is_
     assert hashes(spark, other_lake) == hashes(spark, small_lake.root)
 
 
-def _submit(small_lake: SmallLake, lake: Path, cluster: str) -> list[str | Path]:
+def _submit(landing: Path, lake: Path, period: str, cluster: str) -> list[str | Path]:
     jars = [str(path) for path in session.jars()]
     submit: list[str | Path] = [Path(sys.executable).parent / "spark-submit", "--master", cluster]
     submit += ["--properties-file", config.conf_dir() / "spark" / "standalone.conf"]
-    properties = {"spark.driver.memory": "2g", "spark.executor.memory": "2g", **INTERPRETED}
+    # Eight partitions and compiled plans, where the small lake has two and interpreted ones.
+    properties = {"spark.driver.memory": "2g", "spark.executor.memory": "2g"}
     submit += [part for name, value in properties.items() for part in ("--conf", f"{name}={value}")]
     submit += ["--jars", ",".join(jars), "--driver-class-path", os.pathsep.join(jars), ROOT / "jobs" / "run.py"]
-    submit += ["--landing", small_lake.nation / "landing", "--lake", lake]
-    return [*submit, "--period", small_lake.period, "--publish"]
+    return [*submit, "--landing", landing, "--lake", lake, "--period", period, "--publish"]
 
 
-def _environment(more: dict[str, str]) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     # The shared session's gateway must not be taken for that of a submit.
-    return {key: value for key, value in os.environ.items() if key != "PYSPARK_GATEWAY_PORT"} | more
+    return {key: value for key, value in os.environ.items() if key != "PYSPARK_GATEWAY_PORT"}
 
 
-def _run(command: list[str | Path], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+def _run(command: list[str | Path]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         list(map(str, command)),
         cwd=ROOT,
-        env=_environment(environment),
+        env=_environment(),
         capture_output=True,
         text=True,
         check=False,
