@@ -85,7 +85,18 @@ class LinkageConfig(_Section):
         ge=1, description="Most records of one source that scores may bring to one person; more go to the review queue."
     )
     dummy_persons: int = Field(
-        ge=2, description="A NIK that the registry lacks and so many persons state is a dummy, graded V0."
+        ge=2,
+        description=(
+            "A NIK that so many persons state is a dummy: graded V0 where the registry lacks it; by one of the "
+            "registry's only name and full birth date link."
+        ),
+    )
+    max_namesakes: int = Field(
+        ge=2,
+        description=(
+            "Most records outside the registry of one name and birth date that are linked to one another; where there "
+            "are more, the two say nothing."
+        ),
     )
 
 

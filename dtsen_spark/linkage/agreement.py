@@ -4,6 +4,7 @@ A NIK is evidence, not identity: one that is borrowed from the head of the famil
 another living person about half the time, so a rule also asks for a name or a full birth date.
 """
 
+from functools import partial
 from typing import Final
 
 from pyspark.sql import Column
@@ -70,6 +71,17 @@ def holding_rules(prefix: str) -> Column:
     return present(*(F.when(met[name], F.lit(name)) for name in RULES))
 
 
+def certain(prefix: str) -> Column:
+    """Say whether two records are spelt alike and of one full birth date.
+
+    What a NIK that very many persons state asks for: among thousands some share a day, a sex or a token by chance.
+
+    Args:
+        prefix: As of ``rule``.
+    """
+    return _spelt_alike(prefix) & _same(prefix, c.BIRTH_YEAR) & _same_day(prefix)
+
+
 def sex_differs(prefix: str) -> Column:
     """Say whether the sexes of two records differ, or may do so since one of them is unknown.
 
@@ -81,27 +93,37 @@ def sex_differs(prefix: str) -> Column:
     return F.coalesce(F.col(c.SEX) != F.col(prefix + c.SEX), F.lit(True))
 
 
+def _both(prefix: str, name: str) -> tuple[Column, Column]:
+    return F.col(name), F.col(prefix + name)
+
+
+def _same(prefix: str, name: str) -> Column:
+    # Unknown is not equal: a null must not carry a rule.
+    left, right = _both(prefix, name)
+    return F.coalesce(left == right, F.lit(False))
+
+
+def _same_day(prefix: str) -> Column:
+    return _same(prefix, c.BIRTH_MONTH) & _same(prefix, c.BIRTH_DAY)
+
+
+def _spelt_alike(prefix: str) -> Column:
+    names = _both(prefix, c.NAME_SORTED)
+    return _same(prefix, c.NAME_SORTED) | (similarity(*names) >= _SIMILAR_NAME) | _few_edits(*names)
+
+
 def _conditions(prefix: str) -> dict[str, Column]:
-
-    def both(name: str) -> tuple[Column, Column]:
-        return F.col(name), F.col(prefix + name)
-
-    def same(name: str) -> Column:
-        # Unknown is not equal: a null must not carry a rule.
-        left, right = both(name)
-        return F.coalesce(left == right, F.lit(False))
-
+    both, same = partial(_both, prefix), partial(_same, prefix)
     tokens, other_tokens = both(c.NAME_TOKENS)
     shared = F.coalesce(F.size(F.array_intersect(tokens, other_tokens)), F.lit(0))
     contained = (shared > 0) & (shared == F.least(F.size(tokens), F.size(other_tokens)))
-    same_name = same(c.NAME_SORTED)
-    spelt_alike = same_name | (similarity(*both(c.NAME_SORTED)) >= _SIMILAR_NAME) | _few_edits(*both(c.NAME_SORTED))
+    same_name, spelt_alike = same(c.NAME_SORTED), _spelt_alike(prefix)
     similar_name = spelt_alike | contained | _within(*both(c.NAME_SORTED)) | _cut_short(*both(c.NAME_SORTED))
 
     sex, other_sex = both(c.SEX)
     sex_allows = F.coalesce(sex == other_sex, F.lit(True))
     year, other_year = both(c.BIRTH_YEAR)
-    same_day = same(c.BIRTH_MONTH) & same(c.BIRTH_DAY)
+    same_day = _same_day(prefix)
     same_date = same(c.BIRTH_YEAR) & same_day
     # A day and a month that changed places keep the year, so "same year" covers the swap.
     birth_allows = same(c.BIRTH_YEAR) | (same_day & (F.abs(year - other_year) <= _YEARS_OF_A_SLIP)) | year.isNull()

@@ -48,12 +48,14 @@ class Nodes:
         inactive: Nodes of registry rows that the registry itself put out of use.
         linked_units: Distinct anchor × unit of a source, of the records that the NIK collapse linked.
         forbidden: Distinct pairs of nodes (``join_key_l``, ``join_key_r``, both orders) that people kept apart; small.
+        namesakes: Residue nodes whose name and birth date very many share: ``node``, ``crowd`` (equal where both are).
     """
 
     residue: DataFrame
     inactive: DataFrame
     linked_units: DataFrame
     forbidden: DataFrame
+    namesakes: DataFrame
 
 
 def _top(comparison: Comparison, levels: int) -> Column:

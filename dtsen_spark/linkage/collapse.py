@@ -88,7 +88,8 @@ def claims(records: DataFrame, anchors: DataFrame, forbidden: DataFrame) -> Data
 
     Returns:
         One row for each record outside the registry, with ``anchor`` and ``match_reason`` where a rule agrees,
-        ``in_registry`` (the NIK is of a registry row), ``anchor_kk`` (that row's family card) and ``sex_differs``.
+        ``in_registry`` (the NIK is of a registry row), ``certain``, ``anchor_kk`` (that row's family card) and
+        ``sex_differs``.
     """
     other = anchors.select(
         F.col(w.NODE).alias(w.NIK_NUMBER),
@@ -111,11 +112,51 @@ def claims(records: DataFrame, anchors: DataFrame, forbidden: DataFrame) -> Data
     return (
         joined.withColumn(c.MATCH_REASON, reason)
         .withColumn(w.IN_REGISTRY, in_registry)
+        .withColumn(w.CERTAIN, agreement.certain(_PREFIX))
         .withColumn(w.ANCHOR, F.when(F.col(c.MATCH_REASON).isNotNull(), F.col(w.NIK_NUMBER)))
         .withColumn(w.ANCHOR_KK, F.col(_PREFIX + w.KK_NUMBER))
         .withColumn(w.SEX_DIFFERS, agreement.sex_differs(_PREFIX))
         .drop("apart", *(_PREFIX + name for name in (c.RECORD_ID, *agreement.COMPARED)))
     )
+
+
+def stated_in_vain(claims: DataFrame, families: int) -> DataFrame:
+    """Find the registry's NIKs that records of many families state without being its person.
+
+    Such a number was handed out by somebody (borrowed, put in for an unknown one). One family that gives all members
+    the NIK of its head is one family in each source.
+
+    Args:
+        claims: ``claims``, stored.
+        families: So many make a number one that is handed out.
+
+    Returns:
+        One row for each such NIK, few: ``nik_number``.
+    """
+    vain = claims.where(F.col(w.IN_REGISTRY) & F.col(w.ANCHOR).isNull())
+    counted = vain.groupBy(w.NIK_NUMBER).agg(F.count_distinct(_family()).alias("families"))
+    return counted.where(F.col("families") >= families).select(w.NIK_NUMBER)
+
+
+def beyond_chance(claims: DataFrame, handed_out: DataFrame) -> DataFrame:
+    """Take from a NIK that is handed out the records that a rule linked without name and full birth date.
+
+    Args:
+        claims: ``claims``, stored.
+        handed_out: ``stated_in_vain``.
+
+    Returns:
+        The same rows; ``anchor`` and ``match_reason`` are null where the link was taken away.
+    """
+    # n : 1, a NIK is found once.
+    marked = claims.join(handed_out.withColumn("handed_out", F.lit(True)), w.NIK_NUMBER, "left")
+    holds = F.col("handed_out").isNull() | F.col(w.CERTAIN)
+    kept = {name: F.when(holds, F.col(name)) for name in (c.MATCH_REASON, w.ANCHOR)}
+    return marked.withColumns(kept).drop("handed_out")
+
+
+def _family() -> Column:
+    return F.coalesce(F.col(w.UNIT), F.xxhash64(c.RECORD_ID))
 
 
 def node_of_record(salt: int, record_id: str = c.RECORD_ID) -> Column:
@@ -128,14 +169,16 @@ def node_of_record(salt: int, record_id: str = c.RECORD_ID) -> Column:
     return -F.shiftrightunsigned(F.xxhash64(F.lit(salt), F.col(record_id)), 1) - F.lit(1)
 
 
-def unregistered_groups(residue: DataFrame) -> DataFrame:
+def unregistered_groups(residue: DataFrame, families: int) -> DataFrame:
     """Collapse residue records that state one NIK that no registry row has, by the same rules.
 
     The group's representative is its least record id; each other record is compared with that one only, so that
-    a dummy NIK shared by thousands costs as many comparisons, not their square.
+    a dummy NIK shared by thousands costs as many comparisons, not their square. A number that many families state
+    asks for name and full birth date.
 
     Args:
         residue: Claims without an anchor, with ``node`` of their own.
+        families: So many make a number one that is handed out.
 
     Returns:
         The same rows; a follower has its representative's ``node`` and a ``match_reason``.
@@ -143,7 +186,11 @@ def unregistered_groups(residue: DataFrame) -> DataFrame:
     stated = residue.where(F.col(w.NIK_NUMBER).isNotNull() & ~F.col(w.IN_REGISTRY))
     groups = (
         stated.groupBy(w.NIK_NUMBER)
-        .agg(F.min_by(w.NODE, c.RECORD_ID).alias(_FIRST), F.count(F.lit(1)).alias("n"))
+        .agg(
+            F.min_by(w.NODE, c.RECORD_ID).alias(_FIRST),
+            F.count(F.lit(1)).alias("n"),
+            (F.count_distinct(_family()) >= families).alias("handed_out"),
+        )
         .where("n > 1")
         .drop("n")
     )
@@ -155,7 +202,7 @@ def unregistered_groups(residue: DataFrame) -> DataFrame:
     followers = (
         grouped.where(F.col(w.NODE) != F.col(_FIRST))
         .join(first, w.NIK_NUMBER)  # n : 1, a group has one representative
-        .withColumn(_REASON, agreement.rule(_PREFIX))
+        .withColumn(_REASON, F.when(~F.col("handed_out") | agreement.certain(_PREFIX), agreement.rule(_PREFIX)))
         .where(F.col(_REASON).isNotNull())
         .select(c.RECORD_ID, _FIRST, _REASON, agreement.sex_differs(_PREFIX).alias("follows_other_sex"))
     )

@@ -1,7 +1,7 @@
 """The residue: scored by the model, then linked to its best anchors, by its household, by its peers, or left alone."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -69,7 +69,10 @@ def decide(
             "linked_units", prepared.linked.where(F.col(w.UNIT).isNotNull()).select(w.ANCHOR, w.UNIT).distinct()
         ),
         forbidden=scratch.keep("forbidden", labels.nodes_kept_apart(prepared.apart, prepared.salt)),
+        namesakes=scratch.keep("namesakes", peers.namesakes(residue_nodes, limits.max_namesakes)),
     )
+    if of_release:
+        job.ledger.metric(candidates.STAGE, "records_of_crowded_names", facts.namesakes.count())
     allowed = assignment.allowed(scored, facts)
     first = scratch.keep("first_pass", assignment.best_anchors(allowed, facts, limits))
     again = household.reopened(first, residue_nodes, anchor_nodes)
@@ -116,7 +119,7 @@ def _household_pass(
     )
     candidates = assignment.allowed(at_home, facts).unionByName(elsewhere)
     taken = facts.linked_units.unionByName(household.linked_units(first)).distinct()
-    known = Nodes(facts.residue, facts.inactive, taken, facts.forbidden)
+    known = replace(facts, linked_units=taken)
     return assignment.best_anchors(candidates, known, limits).where(F.col(c.STATE) == State.LINKED)
 
 

@@ -15,9 +15,29 @@ from dtsen_spark.linkage.agreement import MOST_YEARS_OF_TWO_SEXES
 from dtsen_spark.linkage.assignment import Nodes, Reason, State, taken
 
 LABEL_NODE: Final = "label_node"
+_CROWD: Final = "crowd"
 # Rounds of label propagation: a component is a few records of a few sources, so its diameter is small; what is not
 # settled after these is cut and goes to review.
 _ROUNDS: Final = 4
+
+
+def namesakes(residue_nodes: DataFrame, most: int) -> DataFrame:
+    """Find the residue nodes whose name and birth date more of them share than can be told apart by these.
+
+    The frequency list is the registry's: what offices put in for an unknown person stands in no registry, and counts as
+    the rarest of names. Of one that thousands bear, two in a village are no more one person than any two neighbours.
+
+    Args:
+        residue_nodes: Node table of the residue.
+        most: Most nodes of one name and birth date (unknown ones alike) that these still tell apart.
+
+    Returns:
+        One row for each such node: ``node``, ``crowd``: equal where name and birth date are.
+    """
+    crowd = F.xxhash64(c.NAME_SORTED, F.coalesce(F.col(w.DATE_NUMBER), F.lit(0)))
+    named = residue_nodes.where(F.col(c.NAME_SORTED).isNotNull()).select(w.NODE, crowd.alias(_CROWD))
+    large = named.groupBy(_CROWD).agg(F.count(F.lit(1)).alias("n")).where(F.col("n") > most)
+    return named.join(large, _CROWD, "left_semi").select(w.NODE, _CROWD)
 
 
 def peers(scored: DataFrame, nodes: Nodes, decided: DataFrame, config: LinkageConfig) -> DataFrame:
@@ -30,10 +50,17 @@ def peers(scored: DataFrame, nodes: Nodes, decided: DataFrame, config: LinkageCo
         config: Thresholds.
 
     Returns:
-        Two rows for each pair of different units: ``node`` with its state, ``peer`` with its source and anchor
-        (null where it has none), ``match_weight``.
+        Two rows for each pair of different units and not of one crowd of namesakes: ``node`` with its state, ``peer``
+        with its source and anchor (null where it has none), ``match_weight``.
     """
-    strong = scored.where((F.col(w.RIGHT) < 0) & (F.col(c.MATCH_WEIGHT) >= config.peer_weight))
+    strong = (
+        scored.where((F.col(w.RIGHT) < 0) & (F.col(c.MATCH_WEIGHT) >= config.peer_weight))
+        .select(w.LEFT, w.RIGHT, c.MATCH_WEIGHT)
+        # n : 1 each, a node is in one crowd at most.
+        .join(nodes.namesakes.select(F.col(w.NODE).alias(w.LEFT), F.col(_CROWD).alias("left_crowd")), w.LEFT, "left")
+        .join(nodes.namesakes.select(F.col(w.NODE).alias(w.RIGHT), F.col(_CROWD).alias("right_crowd")), w.RIGHT, "left")
+        .where(F.coalesce(F.col("left_crowd") != F.col("right_crowd"), F.lit(True)))
+    )
     both = strong.select(F.col(w.LEFT).alias(w.NODE), F.col(w.RIGHT).alias(w.PEER), c.MATCH_WEIGHT).unionByName(
         strong.select(F.col(w.RIGHT).alias(w.NODE), F.col(w.LEFT).alias(w.PEER), c.MATCH_WEIGHT)
     )

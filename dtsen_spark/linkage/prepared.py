@@ -110,10 +110,15 @@ def prepare(job: Job, scratch: Scratch, hide_nik_of: str | None = None) -> Prepa
     own_kk = F.when(F.col(w.KK_NUMBER).isNotNull(), F.array(w.KK_NUMBER))
     anchors = collapse.spine(records).withColumn(w.HOUSEHOLD_KKS, own_kk)
     claims = scratch.keep("claims", collapse.claims(records, anchors, apart))
+    many = job.config.linkage.dummy_persons
+    handed_out = scratch.keep("handed_out", collapse.stated_in_vain(claims, many))
+    if not handed_out.isEmpty():
+        # Laid over what is stored: few numbers, and nothing else of a claim changes.
+        claims = collapse.beyond_chance(claims, handed_out)
     open_claims = claims.where(F.col(w.ANCHOR).isNull())
     for salt in _SALTS:
         named = open_claims.withColumn(w.NODE, collapse.node_of_record(salt))
-        residue = scratch.keep(f"residue_{salt}", collapse.unregistered_groups(named))
+        residue = scratch.keep(f"residue_{salt}", collapse.unregistered_groups(named, many))
         found = residue.agg(
             F.count(F.lit(1)).alias("residue"),
             F.count_if(F.col(c.MATCH_REASON).isNull()).alias("heads"),

@@ -17,6 +17,7 @@ UNIT: Final = "unit"  # family of the record inside its source, hashed
 ANCHOR: Final = "anchor"  # node of the registry row that a record belongs to
 ANCHOR_KK: Final = "anchor_kk"
 IN_REGISTRY: Final = "in_registry"  # the stated NIK is of a registry row
+CERTAIN: Final = "certain"  # name and full birth date agree with that row, whatever else the NIK is used for
 INACTIVE: Final = "inactive"
 SEX_DIFFERS: Final = "sex_differs"  # from the record that it was linked to, or unknown
 PEER: Final = "peer"  # the other residue node of a pair
