@@ -2,6 +2,7 @@
 
 import shutil
 import statistics
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -55,7 +56,7 @@ def measure(out: Console, config: Config, root: Path, persons: int, records: int
         rounds: Timed rounds of each candidate.
 
     Returns:
-        The verdicts on both hot keys.
+        The verdicts on both hot keys: what they cost, and how many they link wrongly.
     """
     landing = nation(config, root, persons) / "landing"
     store = Lake(session.start(config, "dtsen bench hot"), root / f"lake-hot-{persons}")
@@ -75,16 +76,15 @@ def measure(out: Console, config: Config, root: Path, persons: int, records: int
     }
     jobs = {name: _build(job, root / f"hot-{number}", df) for number, (name, df) in enumerate(silvers.items())}
     timings = compare([Candidate(name, partial(linkage.run, one)) for name, one in jobs.items()], rounds)
-    verdicts = [
-        Verdict(Bound(f"{name}, beyond none", f"{_ORDINARY}, beyond none", _GATE), _cost(timings, name))
-        for name in (_HOT_NAME, _HOT_NIK)
-    ]
+    verdicts = [_cost(timings, name) for name in (_HOT_NAME, _HOT_NIK)]
+    wrong = {
+        f"{_HOT_NAME}: records that share a person": _together(jobs[_HOT_NAME]),
+        # Copies of the owner's own record are his, with his NIK or without.
+        f"{_HOT_NIK}: records that joined its owner": _of_owner(jobs[_HOT_NIK], owner)
+        - _of_owner(jobs[_ORDINARY], owner),
+    }
+    verdicts += [Verdict(Bound(f"wrong: {what}", "one", 0), number) for what, number in wrong.items()]
     print_comparison(out, f"{records:,} records more in the linkage of {persons:,} persons", timings, verdicts)
-    together = _together(jobs[_HOT_NAME])
-    # Copies of the owner's own record are his, with his NIK or without.
-    of_owner = _of_owner(jobs[_HOT_NIK], owner) - _of_owner(jobs[_ORDINARY], owner)
-    out.print(f"{_HOT_NAME}: {together:,} of the added records share a person with another one", markup=False)
-    out.print(f"{_HOT_NIK}: {of_owner:,} of the added records joined its owner because of it", markup=False)
     return verdicts
 
 
@@ -127,10 +127,15 @@ def _build(job: Job, root: Path, silver: DataFrame) -> Job:
     return copied
 
 
-def _cost(timings: dict[str, Timing], name: str) -> float:
-    """Seconds of added records over those of as many ordinary ones, both beyond a run without them: median."""
-    base, ordinary, hot = (timings[one].seconds for one in (_BASE, _ORDINARY, name))
-    return statistics.median((h - b) / (o - b) for b, o, h in zip(base, ordinary, hot, strict=True))
+def _cost(timings: dict[str, Timing], name: str) -> Verdict:
+    """What added records cost over as many ordinary ones, both beyond a run without them: median."""
+
+    def ratio(spent: Callable[[Timing], tuple[float, ...]]) -> float:
+        base, ordinary, hot = (spent(timings[one]) for one in (_BASE, _ORDINARY, name))
+        return statistics.median((h - b) / (o - b) for b, o, h in zip(base, ordinary, hot, strict=True))
+
+    bound = Bound(f"{name}, beyond none", f"{_ORDINARY}, beyond none", _GATE)
+    return Verdict(bound, ratio(lambda one: one.seconds), ratio(lambda one: one.cpu_seconds))
 
 
 def _members(job: Job) -> DataFrame:
