@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from dtsen_spark import config, session
@@ -58,6 +59,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return marker.args[0] if marker else 0
 
     items.sort(key=patience, reverse=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _opened_tables_forgotten() -> Iterator[None]:
+    """Delta keeps 2 MB of plan for each table that was opened: after hundreds of them Java collects garbage only."""
+    yield
+    running = SparkContext._active_spark_context
+    if running is not None and running._jvm is not None:
+        running._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
 
 @dataclass(frozen=True)
