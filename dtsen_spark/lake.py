@@ -138,6 +138,18 @@ def _condition(slice_values: Mapping[str, str]) -> str:
     return " AND ".join(f"{name} = '{value}'" for name, value in sorted(slice_values.items()))
 
 
+def forget_tables(spark: SparkSession) -> None:
+    """Have Delta forget the tables that it opened: it keeps the log and some 2 MB of plan of each in memory.
+
+    Of a table that is gone or was replaced it would go on with the old log.
+
+    Args:
+        spark: The session.
+    """
+    jvm: Any = spark.sparkContext._jvm
+    jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+
 class Lake:
     """A lake of Delta tables under one root."""
 
@@ -167,7 +179,7 @@ class Lake:
     def drop(self, table: TableContract, build: str) -> None:
         """Delete a table of a build, where there is one, with its history."""
         shutil.rmtree(self.path(table, build), ignore_errors=True)
-        self._forget_logs()
+        forget_tables(self.spark)
 
     def exists(self, table: TableContract, build: str | None = None) -> bool:
         """Say whether a table has been written."""
@@ -420,15 +432,7 @@ class Lake:
                 entries.append(remakes.Entry(table.path, _arrow(table, rows), mode, table.key))
         remakes.decide(self.root, folders, entries)
         remakes.finish(self.root)
-        self._forget_logs()
-
-    def _forget_logs(self) -> None:
-        # Delta keeps the log of a path in memory: it would go on with that of a table that is gone.
-        self._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
-
-    @property
-    def _jvm(self) -> Any:
-        return self.spark.sparkContext._jvm
+        forget_tables(self.spark)
 
     def versions_between(self, table: TableContract, since: datetime, until: datetime) -> list[int]:
         """Return the versions of a table that were its newest at some moment of a window, oldest first.

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from dtsen_spark import config, session
 from dtsen_spark.config import Config
+from dtsen_spark.lake import forget_tables
 from dtsen_spark.pipeline import Outcome, RunRequest
 from dtsen_spark.pipeline import run as run_pipeline
 from dtsen_spark.synthetic import generate
@@ -65,9 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _opened_tables_forgotten() -> Iterator[None]:
     """Delta keeps 2 MB of plan for each table that was opened: after hundreds of them Java collects garbage only."""
     yield
-    running = SparkContext._active_spark_context
-    if running is not None and running._jvm is not None:
-        running._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+    if running := SparkSession.getActiveSession():
+        forget_tables(running)
 
 
 @dataclass(frozen=True)

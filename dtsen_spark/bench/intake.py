@@ -63,10 +63,11 @@ def measure(
     """
     landing = nation(config, root, persons) / "landing"
     spark = session.start(config, "dtsen bench")
+    made = root / "lake-intake"
     candidates = [
-        Candidate(INTAKE, partial(_intake, config, landing, root / "lake-intake")),
+        Candidate(INTAKE, partial(_intake, config, landing, made)),
         Candidate(FLOOR, partial(_floor, spark, landing, root / "lake-floor")),
-        Candidate(COPIES, partial(_copies, Lake(spark, root / "lake-intake"), config, landing, root / "lake-copies")),
+        Candidate(COPIES, partial(_copies, Lake(spark, made), config, landing, root / "lake-copies")),
     ]
     timings = compare(candidates, rounds)
     verdicts = judge(timings, [Bound(name, FLOOR, _FLOOR_GATE) for name in (INTAKE, COPIES)])

@@ -13,6 +13,7 @@ REGISTRY: Final = "dukcapil"
 _PREFIX: Final = "registry_"
 _FIRST: Final = "first_node"
 _REASON: Final = "group_reason"
+_HANDED_OUT: Final = "handed_out"
 
 # What the stage reads of a person record; everything else stays in silver.
 READ: Final = (
@@ -149,10 +150,10 @@ def beyond_chance(claims: DataFrame, handed_out: DataFrame) -> DataFrame:
         The same rows; ``anchor`` and ``match_reason`` are null where the link was taken away.
     """
     # n : 1, a NIK is found once.
-    marked = claims.join(handed_out.withColumn("handed_out", F.lit(True)), w.NIK_NUMBER, "left")
-    holds = F.col("handed_out").isNull() | F.col(w.CERTAIN)
+    marked = claims.join(handed_out.withColumn(_HANDED_OUT, F.lit(True)), w.NIK_NUMBER, "left")
+    holds = F.col(_HANDED_OUT).isNull() | F.col(w.CERTAIN)
     kept = {name: F.when(holds, F.col(name)) for name in (c.MATCH_REASON, w.ANCHOR)}
-    return marked.withColumns(kept).drop("handed_out")
+    return marked.withColumns(kept).drop(_HANDED_OUT)
 
 
 def _family() -> Column:
@@ -189,7 +190,7 @@ def unregistered_groups(residue: DataFrame, families: int) -> DataFrame:
         .agg(
             F.min_by(w.NODE, c.RECORD_ID).alias(_FIRST),
             F.count(F.lit(1)).alias("n"),
-            (F.count_distinct(_family()) >= families).alias("handed_out"),
+            (F.count_distinct(_family()) >= families).alias(_HANDED_OUT),
         )
         .where("n > 1")
         .drop("n")
@@ -202,7 +203,7 @@ def unregistered_groups(residue: DataFrame, families: int) -> DataFrame:
     followers = (
         grouped.where(F.col(w.NODE) != F.col(_FIRST))
         .join(first, w.NIK_NUMBER)  # n : 1, a group has one representative
-        .withColumn(_REASON, F.when(~F.col("handed_out") | agreement.certain(_PREFIX), agreement.rule(_PREFIX)))
+        .withColumn(_REASON, F.when(~F.col(_HANDED_OUT) | agreement.certain(_PREFIX), agreement.rule(_PREFIX)))
         .where(F.col(_REASON).isNotNull())
         .select(c.RECORD_ID, _FIRST, _REASON, agreement.sex_differs(_PREFIX).alias("follows_other_sex"))
     )
